@@ -1,0 +1,1 @@
+"""A daily-partitioned medallion platform for retail data, built from Dagster assets."""
