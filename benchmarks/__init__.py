@@ -1,0 +1,1 @@
+"""Measures the package against plain COPY and against the naive script."""
