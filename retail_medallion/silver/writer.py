@@ -1,0 +1,254 @@
+"""Writes one Silver partition: versions, current state, quarantine, scopes and the news for Gold, in one transaction.
+
+The record is a map from (entity, source, day) to a set of rows, and writing replaces exactly one cell of it. The
+current state is a function of that map, recomputed here for the keys the cell said something about before or says
+something about now. So two writes of different cells commute and a repeated write changes nothing: days may be
+written in any order, any number of times.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from retail_medallion.errors import BalanceError, DataContractError
+from retail_medallion.model import Entity
+from retail_medallion.silver import statements
+from retail_medallion.silver.schema import ensure_month
+from retail_medallion.silver.transform import PartitionCounts, TransformedPartition
+from retail_medallion.storage.partitioned import PartitionReport
+from retail_medallion.storage.postgres.copy_in import copy_into
+
+REJECT_SHARE = 20
+"""A partition blocks when more than one row in twenty is rejected."""
+REJECT_FLOOR = 10
+"""Fewer rejected rows than this never block: on a quiet day one bad row is a large share."""
+SNAPSHOT_SHRINK_PERCENT = 30
+"""A whole-table snapshot that lost more than this share of its rows blocks: the source is probably half restored."""
+
+
+@dataclass(frozen=True)
+class BronzeObject:
+    """The Bronze object a partition is read from, as recorded in the ledger of loads."""
+
+    block: str
+    key: str
+    etag: str
+    digest: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class SilverPartition:
+    """One cell of Silver, ready to be written.
+
+    Attributes:
+        day: The partition.
+        mode: Extraction mode of its blocks, joined with `+` where they differ.
+        observed: False for a snapshot day nobody looked at the source: no rows, no deletions.
+        objects: Bronze objects it is made from, those that only tell its scope included.
+        transform: Opens the cleaned rows.
+    """
+
+    day: dt.date
+    mode: str
+    observed: bool
+    objects: Sequence[BronzeObject]
+    transform: Callable[[], AbstractContextManager[TransformedPartition]]
+
+
+class SilverWriter:
+    """Replaces Silver partitions of one entity of one source; implements `PartitionWriter`.
+
+    Args:
+        entity: The canonical entity.
+        source_system: Code of the source.
+        mapping_version: Version of the source's mapping.
+        model_version: Version of the canonical model.
+        open_partition: Finds the Bronze of a day.
+        run_id: Run that writes.
+    """
+
+    def __init__(
+        self,
+        entity: Entity,
+        source_system: str,
+        *,
+        mapping_version: str,
+        model_version: str,
+        open_partition: Callable[[dt.date], SilverPartition],
+        run_id: str,
+    ) -> None:
+        self._entity = entity
+        self._source = source_system
+        self._mapping_version = mapping_version
+        self._model_version = model_version
+        self._open_partition = open_partition
+        self._run_id = run_id
+        self._sql = statements.for_entity(entity)
+
+    def locks(self, partition: str) -> Sequence[str]:  # noqa: ARG002 every day of an entity shares one lock
+        """The one lock of this entity and source: the current state spans all days."""
+        return [f"silver.{self._entity.entity}|{self._source}"]
+
+    def write(self, connection: sa.Connection, partition: str) -> PartitionReport:
+        """Replace the partition.
+
+        Raises:
+            DataContractError: Too many rows were rejected, or a snapshot shrank too much. Nothing changed.
+            BalanceError: Rows or money do not add up. Nothing changed.
+        """
+        cell = self._open_partition(dt.date.fromisoformat(partition))
+        load_id = self._load_id(cell)
+        with connection.connection.cursor() as cursor:
+            state = self._current_state(cursor, cell.day)
+            if state is not None and state["load_id"] == str(load_id):
+                return PartitionReport(rows=int(state["accepted"]), metadata=_counts_metadata(state), skipped=True)
+            started = time.monotonic()
+            ensure_month(connection, self._entity, cell.day)
+            with cell.transform() as transformed:
+                self._guard(cursor, cell, transformed.counts)
+                self._stage(cursor, transformed)
+                changed = self._replace(cursor, cell, load_id)
+                counts = transformed.counts
+            self._record(cursor, cell, load_id, counts, time.monotonic() - started)
+            self._check_balance(cursor, cell.day, counts)
+        metadata = _counts_metadata(
+            {name: getattr(counts, name) for name in ("rows_read", "filtered", "mapped", "accepted", "rejected", "superseded")}
+        )
+        if counts.warnings:
+            metadata["warnings"] = dict(counts.warnings)
+        if counts.rejections:
+            metadata["rejections"] = dict(counts.rejections)
+        return PartitionReport(rows=counts.accepted, metadata={**metadata, "current_rows_changed": changed})
+
+    def _load_id(self, cell: SilverPartition) -> uuid.UUID:
+        content = json.dumps(
+            [
+                self._source,
+                self._entity.entity,
+                cell.day.isoformat(),
+                sorted([o.block, o.digest, o.rows] for o in cell.objects),
+                cell.observed,
+                self._mapping_version,
+                self._model_version,
+            ]
+        )
+        return uuid.UUID(bytes=hashlib.sha256(content.encode()).digest()[:16])
+
+    def _parameters(self, day: dt.date) -> dict[str, Any]:
+        return {"source": self._source, "entity": self._entity.entity, "day": day}
+
+    def _current_state(self, cursor: Cursor, day: dt.date) -> dict[str, Any] | None:
+        cursor.execute(
+            "SELECT load_id::text, rows_read, filtered, mapped, accepted, rejected, superseded"
+            " FROM silver_meta.partition_state"
+            " WHERE source_system = %(source)s AND entity = %(entity)s AND partition_date = %(day)s",
+            self._parameters(day),
+        )
+        row = cursor.fetchone()
+        return None if row is None else dict(zip([c.name for c in cursor.description], row, strict=True))
+
+    def _guard(self, cursor: Cursor, cell: SilverPartition, counts: PartitionCounts) -> None:
+        where = f"{self._source}/silver/{self._entity.entity}, partition {cell.day}"
+        if counts.rejected > REJECT_FLOOR and counts.rejected * REJECT_SHARE > counts.mapped:
+            worst = ", ".join(f"{rule} {n}" for rule, n in sorted(counts.rejections.items(), key=lambda item: -item[1])[:5])
+            raise DataContractError(
+                f"{counts.rejected} of {counts.mapped} rows were rejected, more than one in {REJECT_SHARE}.",
+                where=where,
+                why=f"rows rejected by rule: {worst}",
+                fix="Correct the mapping or the source and materialise the day again; the partition keeps its old content.",
+            )
+        if cell.mode == "snapshot" and cell.observed:
+            cursor.execute(
+                "SELECT mapped FROM silver_meta.partition_state WHERE source_system = %(source)s AND entity = %(entity)s"
+                " AND partition_date < %(day)s AND observed ORDER BY partition_date DESC LIMIT 1",
+                self._parameters(cell.day),
+            )
+            row = cursor.fetchone()
+            lost = 0 if row is None else row[0] - counts.mapped
+            if row is not None and lost > REJECT_FLOOR and lost * 100 > row[0] * SNAPSHOT_SHRINK_PERCENT:
+                raise DataContractError(
+                    f"The snapshot has {counts.mapped} rows, {lost} fewer than the one before.",
+                    where=where,
+                    why=f"a drop of more than {SNAPSHOT_SHRINK_PERCENT} % usually means that the source was read half restored",
+                    fix="Check the source table and materialise the day again; the partition keeps its old content.",
+                )
+
+    def _stage(self, cursor: Cursor, transformed: TransformedPartition) -> None:
+        cursor.execute(self._sql.create_stages)
+        copy_into(cursor.connection, sql.Identifier("pg_temp", "accepted"), transformed.accepted())
+        copy_into(cursor.connection, sql.Identifier("pg_temp", "rejected"), transformed.rejected())
+        cursor.executemany("INSERT INTO pg_temp.scope VALUES (%s)", [(scope,) for scope in transformed.scopes])
+        cursor.execute("ANALYZE pg_temp.accepted; ANALYZE pg_temp.scope")
+
+    def _replace(self, cursor: Cursor, cell: SilverPartition, load_id: uuid.UUID) -> int:
+        parameters = {**self._parameters(cell.day), "load_id": str(load_id)}
+        cursor.execute(self._sql.affect_by_partition, parameters)
+        cursor.execute(self._sql.affect_by_scope, parameters)
+        cursor.execute(self._sql.delete_partition, parameters)
+        cursor.execute(self._sql.insert_partition, parameters)
+        cursor.execute(self._sql.affect_by_partition, parameters)
+        cursor.execute(self._sql.affect_by_scope, parameters)
+        cursor.execute("ANALYZE pg_temp.affected")
+        cursor.execute(self._sql.remember_before, parameters)
+        cursor.execute(self._sql.delete_current, parameters)
+        cursor.execute(self._sql.insert_current, parameters)
+        cursor.execute(self._sql.remember_changes, parameters)
+        cursor.execute("SELECT count(*) FROM pg_temp.changed")
+        changed = int(cursor.fetchone()[0])
+        if changed:
+            cursor.execute(self._sql.insert_pending, parameters)
+        return changed
+
+    def _record(self, cursor: Cursor, cell: SilverPartition, load_id: uuid.UUID, counts: PartitionCounts, seconds: float) -> None:
+        totals = {
+            column: {part: str(getattr(total, part)) for part in ("mapped", "accepted", "rejected", "superseded")}
+            for column, total in counts.totals.items()
+        }
+        parameters = {
+            **self._parameters(cell.day),
+            "load_id": str(load_id),
+            "mode": cell.mode,
+            "observed": cell.observed,
+            "rows_read": counts.rows_read,
+            "filtered": counts.filtered,
+            "mapped": counts.mapped,
+            "accepted": counts.accepted,
+            "rejected": counts.rejected,
+            "superseded": counts.superseded,
+            "rejections": json.dumps(dict(counts.rejections), sort_keys=True),
+            "warnings": json.dumps(dict(counts.warnings), sort_keys=True),
+            "control_totals": json.dumps(totals, sort_keys=True),
+            "mapping_version": self._mapping_version,
+            "model_version": self._model_version,
+            "bronze_objects": json.dumps([vars(o) for o in cell.objects], sort_keys=True),
+            "run_id": self._run_id,
+            "seconds": round(seconds, 3),
+        }
+        cursor.execute(statements.RECORD_LOAD, parameters)
+        cursor.execute(statements.RECORD_PARTITION, parameters)
+
+    def _check_balance(self, cursor: Cursor, day: dt.date, counts: PartitionCounts) -> None:
+        cursor.execute(self._sql.count_partition, self._parameters(day))
+        stored = int(cursor.fetchone()[0])
+        if stored != counts.accepted:
+            raise BalanceError(
+                f"{counts.accepted} rows were accepted and {stored} are stored.",
+                where=f"silver_versions.{self._entity.entity}, source {self._source}, partition {day}",
+            )
+
+
+def _counts_metadata(counts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: int(counts[name]) for name in ("rows_read", "filtered", "mapped", "accepted", "rejected", "superseded")}
