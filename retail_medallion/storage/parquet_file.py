@@ -1,0 +1,177 @@
+"""Local Parquet files: written once from a stream, in bounded memory, and checked before anybody relies on them."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import hashlib
+import json
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from retail_medallion.errors import ConfigurationError, DataContractError, ObjectVerificationError
+from retail_medallion.storage.digest import ContentDigest
+
+FORMAT_VERSION = "1"
+_FOOTER_KEY = b"parquet_store"
+_ROW_GROUP_ROWS = 131_072
+_ROW_GROUP_BYTES = 32 * 2**20
+_READ_BATCH_ROWS = 32_768
+_HASH_BLOCK = 2**20
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A finished local Parquet file.
+
+    Attributes:
+        path: Where it is.
+        rows: Number of rows.
+        digest: Content digest of the rows.
+        size: Bytes.
+        sha256: SHA-256 of the file, hexadecimal.
+        metadata: The caller's metadata, as it stands in the footer.
+    """
+
+    path: Path
+    rows: int
+    digest: str
+    size: int
+    sha256: str
+    metadata: Mapping[str, str]
+
+
+@contextmanager
+def workspace() -> Iterator[Path]:
+    """A private temporary directory that is gone afterwards; a full disk is reported as such."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="parquet-") as directory:
+            yield Path(directory)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise ConfigurationError(
+            "The local disk is full; nothing was uploaded.",
+            where=tempfile.gettempdir(),
+            why="Parquet files are written to a temporary directory before they are uploaded.",
+            fix="Free space there, or set TMPDIR to a directory with more space, and run again.",
+        ) from error
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_HASH_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _row_groups(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
+    """Collect batches into tables that are bounded in rows and in bytes."""
+    pending: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in reader:
+        offset = 0
+        while offset < batch.num_rows:
+            piece = batch.slice(offset, _ROW_GROUP_ROWS - rows)
+            offset += piece.num_rows
+            pending.append(piece)
+            rows += piece.num_rows
+            size += piece.nbytes
+            if rows >= _ROW_GROUP_ROWS or size >= _ROW_GROUP_BYTES:
+                yield pa.Table.from_batches(pending, schema=reader.schema)
+                pending, rows, size = [], 0, 0
+    if pending:
+        yield pa.Table.from_batches(pending, schema=reader.schema)
+
+
+def write_file(
+    reader: pa.RecordBatchReader, path: Path, *, metadata: Mapping[str, str], volatile: Collection[str] = ()
+) -> WrittenFile:
+    """Write a stream to a local Parquet file (zstd, with statistics), re-open it and check it.
+
+    Args:
+        reader: The rows; consumed.
+        path: The file to write.
+        metadata: Written to the footer. It is read after the last row, so whoever makes the rows may add to it.
+        volatile: Columns left out of the content digest.
+
+    Raises:
+        DataContractError: Two columns have the same name.
+        ObjectVerificationError: The file, re-opened, is not what was written.
+    """
+    schema = reader.schema
+    if len(set(schema.names)) != len(schema.names):
+        twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
+        raise DataContractError(
+            f"Columns occur more than once: {', '.join(twice)}.", fix="Give each column its own name."
+        )
+    digest = ContentDigest(schema, volatile=volatile)
+    with pq.ParquetWriter(
+        path, schema, version="2.6", compression="zstd", compression_level=1, write_statistics=True, store_schema=True
+    ) as writer:
+        for table in _row_groups(reader):
+            for batch in table.to_batches():
+                digest.update(batch)
+            writer.write_table(table, row_group_size=_ROW_GROUP_ROWS)
+        content = digest.hexdigest()
+        final = dict(metadata)
+        footer = {"format": FORMAT_VERSION, "rows": digest.rows, "digest": content, "metadata": final}
+        writer.add_key_value_metadata({_FOOTER_KEY: json.dumps(footer, ensure_ascii=True)})
+    written = LocalParquet(path)
+    if written.rows != digest.rows or not written.schema.equals(schema, check_metadata=True):
+        raise ObjectVerificationError(
+            "The Parquet file just written does not read back as it was written.",
+            where=str(path.name),
+            why=f"expected {digest.rows} rows of {schema.names}, found {written.rows} rows of {written.schema.names}",
+        )
+    return WrittenFile(path, digest.rows, content, path.stat().st_size, file_sha256(path), final)
+
+
+class LocalParquet:
+    """A local Parquet file, opened: schema, row count and footer are read, rows are not."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with pq.ParquetFile(path) as file:
+            stored = file.metadata.metadata or {}
+            self.rows: int = file.metadata.num_rows
+            # The stored Arrow schema is exact; the one the Parquet reader builds adds field ids to the metadata.
+            encoded = stored.get(b"ARROW:schema")
+            self.schema: pa.Schema = (
+                pa.ipc.read_schema(pa.py_buffer(base64.b64decode(encoded))) if encoded else file.schema_arrow
+            )
+        self.footer: dict[str, Any] = json.loads(stored[_FOOTER_KEY]) if _FOOTER_KEY in stored else {}
+
+    @property
+    def digest(self) -> str:
+        """Content digest of the rows, as written in the footer."""
+        return str(self.footer.get("digest", ""))
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The writer's own metadata, complete, from the footer."""
+        return dict(self.footer.get("metadata", {}))
+
+    def reader(self, columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
+        """Stream the rows in the order in which they were written.
+
+        Args:
+            columns: Names of the columns wanted, in the order wanted; None for all.
+        """
+        schema = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
+        return pa.RecordBatchReader.from_batches(schema, self._batches(schema))
+
+    def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        with pq.ParquetFile(self.path) as file:
+            for batch in file.iter_batches(batch_size=_READ_BATCH_ROWS, columns=schema.names):
+                arrays = [batch.column(name) for name in schema.names]
+                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
