@@ -1,0 +1,102 @@
+"""The servers that the tests of one session share, and what fixtures hand out of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import sqlalchemy as sa
+from psycopg2 import sql
+from psycopg2.extensions import connection, parse_dsn
+
+from retail_medallion.embedded import Servers
+from retail_medallion.embedded.postgres import EmbeddedPostgres
+from retail_medallion.embedded.processes import ProcessIdentity
+
+HOME_VARIABLE = "RETAIL_TESTS_HOME"
+_PREFIX = "retail_medallion_tests_"
+
+
+@dataclass(frozen=True)
+class FreshDatabase:
+    """An empty database of one test.
+
+    Attributes:
+        name: Its name.
+        dsn: libpq's keyword string, superuser, with the password.
+    """
+
+    name: str
+    dsn: str
+
+    @property
+    def url(self) -> sa.URL:
+        """SQLAlchemy's URL of the database."""
+        parts = parse_dsn(self.dsn)
+        return sa.URL.create(
+            "postgresql+psycopg2",
+            username=parts["user"],
+            password=parts["password"],
+            host=parts["host"],
+            port=int(parts["port"]),
+            database=parts["dbname"],
+        )
+
+    def connect(self) -> connection:
+        """A new psycopg2 connection; the database is dropped at the end of the test whether it is closed or not."""
+        return psycopg2.connect(self.dsn)
+
+
+def session_home() -> Path:
+    """Folder of this session's servers: chosen by the first process, inherited by xdist's workers."""
+    return Path(os.environ.setdefault(HOME_VARIABLE, str(Path(tempfile.gettempdir()) / f"{_PREFIX}{os.getpid()}")))
+
+
+def session_servers() -> Servers:
+    """This session's servers, whatever the environment of the developer says."""
+    return Servers(session_home(), durable=False, environ={})
+
+
+@contextlib.contextmanager
+def fresh_database_on(server: EmbeddedPostgres, *, prefix: str = "test") -> Iterator[FreshDatabase]:
+    """An empty database, dropped afterwards with the sessions that still use it."""
+    name = f"{prefix}_{uuid.uuid4().hex[:16]}"
+    with _administering(server) as cursor:
+        cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        yield FreshDatabase(name, server.dsn(name))
+    finally:
+        with _administering(server) as cursor:
+            cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def remove_home(home: Path) -> None:
+    """Stop the servers of a home and remove it."""
+    if home.exists():
+        Servers(home, environ={}).down()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def remove_abandoned_homes() -> None:
+    """Remove what earlier sessions left because they were killed."""
+    for home in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        pid = home.name.removeprefix(_PREFIX)
+        if pid.isdecimal() and home.stat().st_uid == os.geteuid() and ProcessIdentity.of(int(pid)) is None:
+            remove_home(home)
+
+
+@contextlib.contextmanager
+def _administering(server: EmbeddedPostgres) -> Iterator[psycopg2.extensions.cursor]:
+    session = server.connect()
+    try:
+        with session.cursor() as cursor:
+            yield cursor
+    finally:
+        session.close()
