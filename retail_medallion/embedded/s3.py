@@ -7,12 +7,11 @@ import importlib.util
 import json
 import signal
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 from retail_medallion.embedded.processes import ProcessIdentity
-from retail_medallion.embedded.supervisor import EmbeddedServer, read_first_number
+from retail_medallion.embedded.supervisor import EmbeddedServer, Launch, read_first_number
 from retail_medallion.errors import ConfigurationError
 
 REGION = "us-east-1"
@@ -48,7 +47,7 @@ class EmbeddedS3(EmbeddedServer):
         """The region to name in requests."""
         return REGION
 
-    def client(self) -> Any:  # noqa: ANN401 - boto3 makes its client classes when they are asked for
+    def client(self) -> Any:
         """A boto3 client for this server, whatever the environment says."""
         import boto3
         from botocore.config import Config
@@ -87,13 +86,9 @@ class EmbeddedS3(EmbeddedServer):
         for folder in ("objects", "state", "temporary"):
             (self.folder / folder).mkdir(exist_ok=True)
 
-    def command(self, port: int) -> list[str]:
-        """This interpreter, running the server's module."""
-        return [sys.executable, "-m", "ministack"]
-
-    def variables(self, port: int) -> Mapping[str, str]:
-        """The server is configured by its environment alone."""
-        return {
+    def launch(self, port: int) -> Launch:
+        """This interpreter running the server's module, which is configured by its environment alone."""
+        variables = {
             "GATEWAY_PORT": str(port),
             "BIND_HOST": self.host,
             "SERVICES": "s3",
@@ -112,6 +107,7 @@ class EmbeddedS3(EmbeddedServer):
             # Would otherwise look through the containers of this machine.
             "DOCKER_HOST": "unix:///nonexistent",
         }
+        return Launch([sys.executable, "-m", "ministack"], variables)
 
     def probe(self, port: int) -> bool:
         """Ask for the state of the S3 service."""

@@ -7,6 +7,7 @@ import os
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,9 +17,22 @@ from retail_medallion.embedded.privileges import Privileges
 from retail_medallion.embedded.processes import ProcessIdentity
 from retail_medallion.errors import ConfigurationError, ServiceUnavailableError
 
-_INHERITED = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
+_INHERITED = ("PATH", "PYTHONPATH", "LANG", "LC_ALL")
 _STARTS_BEFORE_GIVING_UP = 8
 _LOG_LIMIT_BYTES = 10_000_000
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How a server is started.
+
+    Attributes:
+        command: The program and its arguments.
+        variables: Its environment, beyond the few variables it inherits.
+    """
+
+    command: Sequence[str]
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 class EmbeddedServer(ABC):
@@ -115,12 +129,8 @@ class EmbeddedServer(ABC):
         """Make what the server needs before its first start."""
 
     @abstractmethod
-    def command(self, port: int) -> list[str]:
-        """The program and its arguments."""
-
-    @abstractmethod
-    def variables(self, port: int) -> Mapping[str, str]:
-        """The environment of the server, beyond the few variables it inherits."""
+    def launch(self, port: int) -> Launch:
+        """How to start the server on a port."""
 
     @abstractmethod
     def probe(self, port: int) -> bool:
@@ -130,6 +140,7 @@ class EmbeddedServer(ABC):
         """A process of this home that is not on record, because the record was lost or never written."""
         return None
 
+    @abstractmethod
     def clear_remains(self) -> None:
         """Remove what a killed server leaves behind and what would hinder the next start."""
 
@@ -156,10 +167,10 @@ class EmbeddedServer(ABC):
         return False
 
     def _start(self, port: int) -> bool:
-        privileges = self.privileges()
+        launch, privileges = self.launch(port), self.privileges()
         process = processes.start_detached(
-            [*privileges.prefix, *self.command(port)],
-            environment={**self.base_variables(), **self.variables(port)},
+            [*privileges.prefix, *launch.command],
+            environment={**self.base_variables(), **launch.variables},
             directory=self.folder,
             log=self.log,
             user=privileges.user,
