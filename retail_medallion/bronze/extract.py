@@ -1,0 +1,209 @@
+"""Extraction: the days of one block, each as a stream for the object that holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+
+from retail_medallion.bronze.block import EXTRACTED_AT, ExtractBlock
+from retail_medallion.bronze.evolution import check_evolution, evolve
+from retail_medallion.bronze.merge import merge
+from retail_medallion.bronze.observed import later_day_observed, was_observed
+from retail_medallion.bronze.progress import Log, Progress
+from retail_medallion.bronze.query import ExtractPlan, plan_extract
+from retail_medallion.bronze.snapshot import SourceSnapshot
+from retail_medallion.bronze.totals import ControlTotals, count_in_source, totals_as_json
+from retail_medallion.bronze.windows import Window, window_of
+from retail_medallion.errors import DateRangeError
+from retail_medallion.storage.parquet_file import LocalParquet, workspace, write_file
+from retail_medallion.storage.parquet_store import IDENTITY_KEY, KeptObject, ObjectInfo, ParquetStore
+from retail_medallion.storage.partitioned import PartitionData
+from retail_medallion.storage.postgres.copy_out import open_query
+
+EXTRACTED_AT_FIELD = pa.field(EXTRACTED_AT, pa.timestamp("us", "UTC"))
+
+
+@dataclass(frozen=True)
+class _Extract:
+    """One block, read from one snapshot, kept in one store."""
+
+    snapshot: SourceSnapshot
+    store: ParquetStore
+    plan: ExtractPlan
+    metadata: Mapping[str, str]
+    log: Log
+
+    @property
+    def block(self) -> ExtractBlock:
+        return self.plan.block
+
+    @property
+    def schema(self) -> pa.Schema:
+        return pa.schema([*(column.field for column in self.plan.columns), EXTRACTED_AT_FIELD])
+
+    def partition(
+        self, day: date, data: pa.Table | KeptObject | Callable[[], pa.RecordBatchReader], **more: object
+    ) -> PartitionData:
+        return PartitionData(partition=day.isoformat(), data=data, name=self.block.name, **more)  # type: ignore[arg-type]
+
+    def entries(self, window: Window | None, *, observed: bool) -> dict[str, str]:
+        """What the object tells of itself; what is known only after the last row is added while streaming."""
+        mode, seen, covered = self.block.mode.value, str(observed).lower(), str(window or "")
+        return {
+            IDENTITY_KEY: f"mode={mode} observed={seen} window={covered}",
+            "mode": mode,
+            "observed": seen,
+            **self.metadata,
+            "window": covered,
+            "snapshot_taken_at": self.snapshot.taken_at.isoformat(),
+            "server_version": self.snapshot.server_version,
+        }
+
+    def fresh(self, window: Window | None, label: str, entries: dict[str, str]) -> pa.RecordBatchReader:
+        """Stream a window from the source, compared at the end with what the source itself counts there."""
+        schema = self.schema
+        extracted_at = pa.scalar(self.snapshot.taken_at, EXTRACTED_AT_FIELD.type)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            with self.snapshot.worker() as connection:
+                counted = count_in_source(connection, self.plan, window, where=label)
+                totals = ControlTotals(schema)
+                with (
+                    Progress(self.log, label, total=counted.rows) as progress,
+                    open_query(connection, self.plan.select(window)) as reader,
+                ):
+                    for batch in reader:
+                        totals.update(batch)
+                        progress.advance(batch.num_rows, batch.nbytes)
+                        stamp = pa.repeat(extracted_at, batch.num_rows)
+                        yield pa.RecordBatch.from_arrays([*batch.columns, stamp], schema=schema)
+                totals.require_equal(counted, where=label)
+                entries["source_rows"] = str(counted.rows)
+                entries["source_totals"] = totals_as_json(counted.totals)
+                entries["control_totals"] = totals.as_json()
+
+        return pa.RecordBatchReader.from_batches(schema, batches())
+
+    def merged(
+        self, existing: ObjectInfo, window: Window | None, label: str, entries: dict[str, str]
+    ) -> pa.RecordBatchReader:
+        """Stream what is seen of a window now, merged with what was seen of it before."""
+        stack = ExitStack()
+        with ExitStack() as on_error:
+            on_error.push(stack)
+            path = stack.enter_context(workspace()) / "extract.parquet"
+            fresh = self.fresh(window, label, entries)
+            written = write_file(fresh, path, metadata={}, volatile=self.store.volatile)
+            reader = LocalParquet(path).reader()
+            if written.digest != existing.digest:
+                before = stack.enter_context(self.store.open(existing))
+                check_evolution(before.schema, self.schema, where=f"{label}, {existing.key}")
+                reader = merge(evolve(before.reader(), self.schema), reader, self.block)
+            on_error.pop_all()
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            totals = ControlTotals(self.schema)
+            with stack:
+                for batch in reader:
+                    totals.update(batch)
+                    yield batch
+            entries["control_totals"] = totals.as_json()
+
+        return pa.RecordBatchReader.from_batches(self.schema, batches())
+
+    def windowed(self, day: date, window: Window, key: str) -> PartitionData:
+        """Make one day of a block whose rows tell when they were recorded."""
+        label = f"block={self.block.name} day={day}"
+        entries = self.entries(window, observed=True)
+        existing = self.store.stat(key)
+
+        def data() -> pa.RecordBatchReader:
+            if existing is None:
+                return self.fresh(window, label, entries)
+            return self.merged(existing, window, label, entries)
+
+        return self.partition(day, data, metadata=entries, replaces=existing)
+
+    def observation(self, day: date, key: str) -> PartitionData:
+        """Make the day under which the whole table, as it is now, is kept."""
+        entries = self.entries(None, observed=True)
+        existing = self.store.stat(key)
+
+        def data() -> pa.RecordBatchReader:
+            return self.fresh(None, f"block={self.block.name} day={day}", entries)
+
+        return self.partition(day, data, metadata=entries, replaces=existing)
+
+    def not_observed(self, day: date, key: str) -> PartitionData:
+        """Make a day of which nothing can be known any more, unless it was observed in its time."""
+        existing = self.store.stat(key)
+        if existing is not None and was_observed(existing):
+            self.log.info("kept block=%s day=%s rows=%d: observed before", self.block.name, day, existing.rows)
+            return self.partition(day, KeptObject(self.store, existing), metadata=existing.metadata, replaces=existing)
+        self.log.info("not observed block=%s day=%s", self.block.name, day)
+        entries = self.entries(None, observed=False)
+        return self.partition(day, self.schema.empty_table(), metadata=entries, replaces=existing)
+
+
+def extract(
+    snapshot: SourceSnapshot,
+    store: ParquetStore,
+    block: ExtractBlock,
+    *,
+    key_of: Callable[[date], str],
+    days: Sequence[date],
+    first_day: date,
+    metadata: Mapping[str, str],
+    log: Log,
+) -> Iterator[PartitionData]:
+    """Extract the days of one block, one after the other.
+
+    What was extracted of a day before is merged with what the source holds now, so that nothing once seen is lost; a
+    day of which nothing changed leaves its object as it is.
+
+    Args:
+        snapshot: The open snapshot of the source that all extracts of a run share.
+        store: Where the objects are; what is there is merged with.
+        block: What to extract.
+        key_of: Gives the object's key from the day.
+        days: The days wanted, in any order; extracted in order.
+        first_day: The first partition there is; it takes everything recorded before it, and rows without watermark.
+        metadata: Further entries for the objects (mapping version and the like).
+        log: Where progress is told.
+
+    Yields:
+        One `PartitionData` per day whose `data` is made when it is asked for. Its `replaces` is the object it was
+        merged with. Entries known only after the last row are added to its `metadata` while it is streamed.
+
+    Raises:
+        DateRangeError: A day lies before the first partition.
+        SourceSchemaError: The extract does not fit the source's catalogue.
+        SchemaDriftError: The source lost a column or changed its type since a day was extracted before.
+        BalanceError: The rows read are not those that the source counts.
+    """
+    wanted = sorted(set(days))
+    if not wanted:
+        return
+    if wanted[0] < first_day:
+        raise DateRangeError(
+            f"There is no partition {wanted[0]}.", where=f"block {block.name}", why=f"The first one is {first_day}."
+        )
+    with snapshot.worker() as connection:
+        plan = plan_extract(connection, block)
+    run = _Extract(snapshot, store, plan, metadata, log)
+    if block.mode.is_windowed:
+        for day in wanted:
+            yield run.windowed(day, window_of(day, first_day), key_of(day))
+        return
+    # Today's state says nothing about a day that has passed, once a later one was observed.
+    newest = wanted[-1]
+    observable = not later_day_observed(store, key_of, newest)
+    for day in wanted:
+        if observable and day == newest:
+            yield run.observation(day, key_of(day))
+        else:
+            yield run.not_observed(day, key_of(day))
