@@ -10,12 +10,13 @@ import datetime as dt
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from dotenv import load_dotenv
 
 from retail_medallion.errors import ConfigurationError, DateRangeError
+from retail_medallion.storage.postgres.session import ConnectionSettings
 
 FIRST_DAY = dt.date(2024, 1, 1)
 """The first daily partition of every source. A constant: a start that moves would break stored backfills."""
@@ -33,51 +34,46 @@ def read_dotenv(folder: Path | None = None) -> None:
     load_dotenv((folder or Path.cwd()) / ".env", override=False)
 
 
-@dataclass(frozen=True)
-class DatabaseSettings:
-    """Where a PostgreSQL database is and who asks. The password never shows in a repr."""
+def database_settings(*prefixes: str, environment: Mapping[str, str] | None = None) -> ConnectionSettings:
+    """Read `<PREFIX>DB_HOST` .. `<PREFIX>DB_PASSWORD`; the first prefix that has a value wins, each variable apart.
 
-    host: str
-    port: int
-    name: str
-    user: str
-    password: str = field(repr=False)
+    Raises:
+        ConfigurationError: A variable is missing under every prefix, or the port is no number.
+    """
+    variables = os.environ if environment is None else environment
 
-    @classmethod
-    def from_environment(cls, *prefixes: str, environment: Mapping[str, str] | None = None) -> DatabaseSettings:
-        """Read `<PREFIX>DB_HOST` .. `<PREFIX>DB_PASSWORD`; the first prefix that has a value wins, each variable apart.
+    def value(suffix: str, default: str | None = None) -> str:
+        for prefix in prefixes:
+            if found := variables.get(f"{prefix}DB_{suffix}"):
+                return found
+        if default is not None:
+            return default
+        names = " or ".join(f"{prefix}DB_{suffix}" for prefix in prefixes)
+        raise ConfigurationError(
+            f"The variable {names} is not set.",
+            fix='Set it, or use the embedded servers: retail-medallion up, then eval "$(retail-medallion env)".',
+        )
 
-        Raises:
-            ConfigurationError: A variable is missing under every prefix, or the port is no number.
-        """
-        variables = os.environ if environment is None else environment
-
-        def value(suffix: str, default: str | None = None) -> str:
-            for prefix in prefixes:
-                if found := variables.get(f"{prefix}DB_{suffix}"):
-                    return found
-            if default is not None:
-                return default
-            names = " or ".join(f"{prefix}DB_{suffix}" for prefix in prefixes)
-            raise ConfigurationError(
-                f"The variable {names} is not set.",
-                fix='Set it, or use the embedded servers: retail-medallion up, then eval "$(retail-medallion env)".',
-            )
-
-        port = value("PORT", "5432")
-        if not port.isdecimal():
-            raise ConfigurationError(f"The port {port!r} is not a number.", where=f"{prefixes[0]}DB_PORT")
-        return cls(host=value("HOST"), port=int(port), name=value("NAME"), user=value("USER"), password=value("PASSWORD", ""))
+    port = value("PORT", "5432")
+    if not port.isdecimal():
+        raise ConfigurationError(f"The port {port!r} is not a number.", where=f"{prefixes[0]}DB_PORT")
+    return ConnectionSettings(
+        host=value("HOST"),
+        port=int(port),
+        database=value("NAME"),
+        user=value("USER"),
+        password=value("PASSWORD", "") or None,
+    )
 
 
-def warehouse_database() -> DatabaseSettings:
+def warehouse_database() -> ConnectionSettings:
     """The database of Silver and Gold."""
-    return DatabaseSettings.from_environment("WAREHOUSE_")
+    return database_settings("WAREHOUSE_")
 
 
-def source_database(source: str) -> DatabaseSettings:
+def source_database(source: str) -> ConnectionSettings:
     """The application database of a source: `<SOURCE>_DB_*`, else `DB_*`."""
-    return DatabaseSettings.from_environment(f"{source.upper()}_", "")
+    return database_settings(f"{source.upper()}_", "")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,221 @@
+"""The `retail-medallion` command: servers, runs, reconciliation, the demo.
+
+What belongs here: arguments, and what is printed. What does not: anything that could not be done without it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from retail_medallion import config
+from retail_medallion.errors import RetailMedallionError
+
+P = ParamSpec("P")
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def _plain_errors(command: Callable[P, None]) -> Callable[P, None]:
+    """Print our own errors as what, where, why and fix, without a traceback, and exit with 1."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except RetailMedallionError as error:
+            Console(stderr=True, highlight=False, soft_wrap=True).print(str(error), style="red", markup=False)
+            sys.exit(1)
+
+    return wrapped
+
+
+@click.group()
+def main() -> None:
+    """Retail data through Bronze, Silver and Gold, one day at a time."""
+    config.read_dotenv()
+
+
+def _use_embedded_servers() -> None:
+    """Start the embedded servers unless variables name others, and point this process at them."""
+    from retail_medallion import embedded
+
+    servers = embedded.up()
+    os.environ.update(embedded.environment(servers))
+
+
+def _day_options(command: Callable[P, None]) -> Callable[P, None]:
+    for option in (
+        click.option("--offset", help="Today (UTC) minus this many days; 1 is yesterday, the default."),
+        click.option("--end", help="Last day of a range, included."),
+        click.option("--start", help="The day, or the first day of a range: 2026-06-17."),
+    ):
+        command = option(command)
+    return command
+
+
+@main.command()
+@_plain_errors
+def up() -> None:
+    """Start the embedded PostgreSQL and S3, where no variables name others."""
+    from retail_medallion import embedded
+
+    embedded.up()
+    _print_status()
+
+
+@main.command()
+@_plain_errors
+def down() -> None:
+    """Stop the embedded servers; their data stays."""
+    from retail_medallion import embedded
+
+    embedded.down()
+    _print_status()
+
+
+@main.command()
+@_plain_errors
+def status() -> None:
+    """Show what runs, and where."""
+    _print_status()
+
+
+def _print_status() -> None:
+    from retail_medallion import embedded
+
+    table = Table("server", "state", "address", "process", "what for")
+    for server in embedded.status():
+        process = "" if server.process is None else str(server.process)
+        table.add_row(server.title, server.state, server.address, process, server.detail)
+    console.print(table)
+
+
+@main.command()
+@_plain_errors
+def env() -> None:
+    """Print the variables plain dagster commands need: eval "$(retail-medallion env)"."""
+    from retail_medallion import embedded
+
+    variables = embedded.environment(embedded.up())
+    for name, value in sorted(variables.items()):
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@main.command()
+@click.option("--source", "sources", multiple=True, help="Source to run; all sources of RETAIL_SOURCES by default.")
+@_day_options
+@_plain_errors
+def run(sources: tuple[str, ...], start: str | None, end: str | None, offset: str | None) -> None:
+    """Materialise a day, or a range, of all layers as one run per source."""
+    _run(sources, start, end, offset, chunk=None)
+
+
+@main.command()
+@click.option("--source", "sources", multiple=True, help="Source to run; all sources of RETAIL_SOURCES by default.")
+@click.option("--start", required=True, help="First day: 2026-06-17.")
+@click.option("--end", required=True, help="Last day, included.")
+@click.option("--chunk", type=click.IntRange(min=1), default=30, show_default=True, help="Days of one run.")
+@_plain_errors
+def backfill(sources: tuple[str, ...], start: str, end: str, chunk: int) -> None:
+    """Materialise a long range as several runs, oldest days first."""
+    _run(sources, start, end, None, chunk=chunk)
+
+
+def _run(sources: tuple[str, ...], start: str | None, end: str | None, offset: str | None, *, chunk: int | None) -> None:
+    days = config.resolve_days(start, end, offset)
+    _use_embedded_servers()
+    from retail_medallion.orchestration import launch
+    from retail_medallion.orchestration.session import Session
+
+    with Session.open(sources) as session:
+        for source in session.mappings:
+            for part in session.chunks(source, days, chunk):
+                console.print(f"{source}: {_days(part)}\n  the same by hand: {launch.equivalent_command(source, part)}")
+                finished = session.materialise(source, part, progress=_print_step)
+                console.print(f"{source}: {_days(part)} done in {finished.seconds:.1f} s (run {finished.run_id})")
+                session.summary(source, finished).print(console)
+
+
+def _days(days: list[Any]) -> str:
+    return str(days[0]) if len(days) == 1 else f"{days[0]} to {days[-1]} ({len(days)} days)"
+
+
+def _print_step(asset: str, seconds: float) -> None:
+    console.print(f"  {asset:<45} {seconds:7.1f} s")
+
+
+@main.command()
+@click.option("--source", "sources", multiple=True, help="Source to compare; all sources of RETAIL_SOURCES by default.")
+@_plain_errors
+def reconcile(sources: tuple[str, ...]) -> None:
+    """Compare source, Bronze, Silver and Gold: rows, and money to the cent. Exits with 1 where they differ."""
+    _use_embedded_servers()
+    from retail_medallion.orchestration.session import Session
+
+    with Session.open(sources) as session:
+        reports = [session.reconcile(source) for source in session.mappings]
+    for report in reports:
+        report.print(console)
+    if not all(report.holds for report in reports):
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--scale", type=click.FloatRange(min=0.001), default=1.0, show_default=True, help="Size; 1 is about 300,000 rows.")
+@click.option("--days", type=click.IntRange(min=15), default=90, show_default=True, help="Days of history.")
+@_plain_errors
+def demo(scale: float, days: int) -> None:
+    """Make a demo retailer's database and take its last 14 days through all layers."""
+    _use_embedded_servers()
+    from retail_medallion.demo.show import show
+
+    show(console, scale=scale, days=days)
+
+
+@main.command()
+@click.option("--port", default=3000, show_default=True, help="Port of the UI on 127.0.0.1.")
+@_plain_errors
+def dev(port: int) -> None:
+    """Run Dagster's UI and daemon on this machine, with the embedded servers."""
+    _use_embedded_servers()
+    dagster = shutil.which("dagster", path=str(Path(sys.executable).parent)) or "dagster"
+    command = [dagster, "dev", "-m", "retail_medallion.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    console.print(f"Dagster's UI will be on http://127.0.0.1:{port}")
+    sys.exit(subprocess.call(command))
+
+
+@main.group()
+def mapping() -> None:
+    """Work on mapping files."""
+
+
+@mapping.command()
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_plain_errors
+def check(files: tuple[Path, ...]) -> None:
+    """Check mapping files without touching a row; all that are found where none is named."""
+    from retail_medallion.mapping import check_mapping, load_mapping, load_mappings
+    from retail_medallion.model import load_model
+
+    mappings = [load_mapping(file) for file in files] if files else list(load_mappings().values())
+    problems = 0
+    for found in mappings:
+        listed = check_mapping(found, load_model())
+        problems += len(listed)
+        for problem in listed:
+            click.echo(str(problem))
+        click.echo(f"{found.path}: {'ok' if not listed else f'{len(listed)} problems'}")
+    if problems:
+        sys.exit(1)

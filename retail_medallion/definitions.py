@@ -1,0 +1,61 @@
+"""The entry point of the Dagster code location: everything that was found, as one Definitions object."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from retail_medallion import config
+from retail_medallion.gold.registry import TABLES
+from retail_medallion.mapping import Mapping as SourceMapping
+from retail_medallion.mapping import load_mappings
+from retail_medallion.model import CanonicalModel, load_model
+from retail_medallion.orchestration.bronze import bronze_asset
+from retail_medallion.orchestration.gold import gold_asset
+from retail_medallion.orchestration.io_managers import bronze_io_manager, warehouse_io_manager
+from retail_medallion.orchestration.jobs import daily_jobs
+from retail_medallion.orchestration.resources import SourceSnapshots, Warehouse
+from retail_medallion.orchestration.silver import silver_asset
+
+
+def build_definitions(
+    mappings: Mapping[str, SourceMapping] | None = None,
+    *,
+    model: CanonicalModel | None = None,
+    resources: Mapping[str, Any] | None = None,
+) -> dg.Definitions:
+    """All assets, jobs and resources of some sources.
+
+    Args:
+        mappings: Mappings by source; those found in RETAIL_SOURCES_DIR, limited by RETAIL_SOURCES, where None.
+        model: The canonical model; the shipped one where None.
+        resources: Resources that replace those of the same name.
+    """
+    model = model or load_model()
+    mappings = load_mappings() if mappings is None else mappings
+    assets: list[dg.AssetsDefinition] = []
+    for mapping in mappings.values():
+        entities = [model.entity(name) for name in mapping.entities]
+        assets += [bronze_asset(mapping, entity) for entity in entities]
+        assets += [silver_asset(mapping, model, entity) for entity in entities]
+        assets += [gold_asset(mapping, table) for table in TABLES.values()]
+    return dg.Definitions(
+        assets=assets,
+        jobs=daily_jobs(mappings),
+        # One process for all steps: starting a process for each would take longer than most steps do.
+        executor=dg.in_process_executor,
+        resources={
+            "bronze_io_manager": bronze_io_manager(),
+            "warehouse_io_manager": warehouse_io_manager(),
+            "source_snapshots": SourceSnapshots(entities={code: list(m.entities) for code, m in mappings.items()}),
+            "warehouse": Warehouse(model, mappings),
+            **(resources or {}),
+        },
+    )
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    """What `dagster dev`, `dagster asset materialize` and `dg launch` load."""
+    config.read_dotenv()
+    return build_definitions()

@@ -1,0 +1,87 @@
+"""Bronze assets: one per (source, entity), extracted under one snapshot of the source.
+
+What belongs here: how extraction is hung into Dagster. What does not: how a row is found or merged (bronze), how an
+object is written (storage).
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from retail_medallion.bronze.block import ExtractBlock, Mode
+from retail_medallion.bronze.extract import extract
+from retail_medallion.mapping import Block, Mapping
+from retail_medallion.model import Entity
+from retail_medallion.orchestration import keys
+from retail_medallion.orchestration.partitions import DAILY, RANGE_IN_ONE_RUN, days_asked_for
+from retail_medallion.orchestration.resources import SourceSnapshots
+from retail_medallion.storage.partitioned import PartitionData, PartitionedOutput
+from retail_medallion.storage.s3_parquet_io_manager import S3ParquetIOManager
+
+
+def extract_block(block: Block) -> ExtractBlock:
+    """What the mapping says about an extract, as extraction takes it."""
+    return ExtractBlock(
+        name=block.name,
+        mode=Mode(block.extract.mode),
+        key=block.extract.key,
+        table=block.extract.table,
+        query=block.extract.query,
+        watermark=block.extract.watermark,
+        document=block.extract.document,
+    )
+
+
+def bronze_asset(mapping: Mapping, entity: Entity) -> dg.AssetsDefinition:
+    """The Bronze asset of an entity of a source."""
+    source = mapping.source.code
+    key = keys.asset_key(source, keys.BRONZE, entity.entity)
+    blocks = [extract_block(block) for block in mapping.entities[entity.entity]]
+
+    @dg.asset(
+        key=key,
+        description=_description(entity, blocks),
+        partitions_def=DAILY,
+        backfill_policy=RANGE_IN_ONE_RUN,
+        io_manager_key="bronze_io_manager",
+        group_name=keys.group(source, keys.BRONZE),
+        tags=keys.tags(source, keys.BRONZE),
+        owners=[mapping.source.owner],
+        kinds={"s3", "parquet"},
+        pool=keys.source_pool(source),
+        # Bronze first: the snapshot of the source is let go as soon as the last extract is done.
+        op_tags={"dagster/priority": "2"},
+        required_resource_keys={"source_snapshots", "bronze_io_manager"},
+    )
+    def bronze(context: dg.AssetExecutionContext) -> PartitionedOutput:
+        days = days_asked_for(context)
+        snapshots: SourceSnapshots = context.resources.source_snapshots
+        io_manager: S3ParquetIOManager = context.resources.bronze_io_manager
+
+        def partitions() -> Iterator[PartitionData]:
+            with snapshots.of_run(context, source) as snapshot:
+                extracts = [
+                    extract(
+                        snapshot,
+                        io_manager.store(),
+                        block,
+                        key_of=lambda day, block=block: io_manager.object_key(key, day.isoformat(), block.name),
+                        days=days,
+                        first_day=mapping.source.first_day,
+                        metadata={"mapping_version": mapping.version, "source": source, "entity": entity.entity},
+                        log=context.log,
+                    )
+                    for block in blocks
+                ]
+                # Day by day through all blocks, so that a day that is committed is committed whole.
+                for day in zip(*extracts, strict=True):
+                    yield from day
+
+        return PartitionedOutput(partitions())
+
+    return bronze
+
+
+def _description(entity: Entity, blocks: list[ExtractBlock]) -> str:
+    parts = ", ".join(f"`{block.name}` ({block.mode.value})" for block in blocks)
+    return f"{entity.description} As the source keeps it, native schema, by day of arrival. Blocks: {parts}."

@@ -1,0 +1,38 @@
+"""Names of things in Dagster: asset keys, groups, tags, jobs.
+
+What belongs here: every rule by which a name is made from source, layer and table.
+"""
+
+import dagster as dg
+
+BRONZE, SILVER, GOLD = "bronze", "silver", "gold"
+
+
+def asset_key(source: str, layer: str, name: str) -> dg.AssetKey:
+    """`source/layer/name`."""
+    return dg.AssetKey([source, layer, name])
+
+
+def group(source: str, layer: str) -> str:
+    """The group an asset is shown in: one per source and layer."""
+    return f"{source}_{layer}"
+
+
+def tags(source: str, layer: str) -> dict[str, str]:
+    """Tags to select assets by."""
+    return {"source": source, "layer": layer}
+
+
+def daily_job(source: str) -> str:
+    """The job that takes one day, or a range, of a source through all layers."""
+    return f"{source}_daily"
+
+
+def source_pool(source: str) -> str:
+    """The pool that bounds how many steps read a source's database at once."""
+    return f"{source}_source_database"
+
+
+def table_pool(source: str, table: str) -> str:
+    """The pool in which runs queue for a Gold table of a source, instead of waiting inside PostgreSQL."""
+    return f"{source}_gold_{table}"

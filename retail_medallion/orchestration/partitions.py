@@ -1,0 +1,40 @@
+"""The one partition definition, and the days a run asks for.
+
+What belongs here: constants of time, and which days a run is about. What does not: anything that depends on a source.
+"""
+
+import datetime as dt
+
+import dagster as dg
+
+from retail_medallion.config import FIRST_DAY
+from retail_medallion.errors import DateRangeError
+
+DAILY = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), timezone="UTC")
+"""One UTC day of arrival. All sources share it: Dagster cannot select assets of different definitions together."""
+
+RANGE_IN_ONE_RUN = dg.BackfillPolicy.single_run()
+"""A range of days is one run of every asset; inside it each committed day is recorded."""
+
+
+def days_asked_for(context: dg.AssetExecutionContext) -> list[dt.date]:
+    """The days a run is about, oldest first.
+
+    Raises:
+        DateRangeError: The run names no partition, or a reversed range: plain Dagster would do nothing, succeed, and
+            record a materialisation of no day at all.
+    """
+    where = context.asset_key.to_user_string()
+    if not context.has_partition_key and not context.has_partition_key_range:
+        raise DateRangeError(
+            "The run names no day.", where=where, fix="Name one with --partition 2026-06-20, or a --partition-range."
+        )
+    keys = list(context.partition_keys)
+    if not keys:
+        raise DateRangeError(
+            "The range of days is empty.",
+            where=where,
+            why="its end lies before its start",
+            fix="Name the earlier day first: --partition-range 2026-06-17...2026-06-30",
+        )
+    return [dt.date.fromisoformat(key) for key in keys]

@@ -1,0 +1,96 @@
+"""Resources: the snapshot of each source, the warehouse's schema.
+
+What belongs here: what assets share during a run, and how long it lives. What does not: settings (config).
+"""
+
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+
+import dagster as dg
+import sqlalchemy as sa
+from pydantic import PrivateAttr
+
+from retail_medallion import config
+from retail_medallion.bronze.snapshot import SourceSnapshot
+from retail_medallion.gold.schema import ensure_schema as ensure_gold
+from retail_medallion.mapping import Mapping as SourceMapping
+from retail_medallion.model import CanonicalModel
+from retail_medallion.orchestration import keys
+from retail_medallion.silver.schema import ensure_schema as ensure_silver
+from retail_medallion.silver.schema import register_source
+from retail_medallion.storage.postgres.session import connect, engine
+
+
+class SourceSnapshots(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """One exported snapshot per source and run, shared by all Bronze assets of the run in this process.
+
+    It is let go as soon as the last of them is done, because an open snapshot keeps the source from cleaning up.
+
+    Attributes:
+        entities: Entities with a Bronze asset, by source.
+    """
+
+    entities: dict[str, list[str]]
+    _open: dict[str, SourceSnapshot] = PrivateAttr(default_factory=dict)
+    _waiting: dict[str, set[str]] = PrivateAttr(default_factory=dict)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator["SourceSnapshots", None, None]:  # noqa: ARG002
+        """Let go of what a failed run left open."""
+        try:
+            yield self
+        finally:
+            for source in list(self._open):
+                self._close(source)
+
+    @contextmanager
+    def of_run(self, context: dg.AssetExecutionContext, source: str) -> Iterator[SourceSnapshot]:
+        """The snapshot of a source; the first asset of the run that asks takes it."""
+        if source not in self._open:
+            snapshot = SourceSnapshot(lambda: connect(config.source_database(source)), source=source)
+            self._open[source] = snapshot.__enter__()
+            self._waiting[source] = self._bronze_of_run(context, source)
+        try:
+            yield self._open[source]
+        finally:
+            self._waiting[source].discard(context.asset_key.path[-1])
+            if not self._waiting[source]:
+                self._close(source)
+
+    def _bronze_of_run(self, context: dg.AssetExecutionContext, source: str) -> set[str]:
+        selection = context.run.asset_selection
+        names = self.entities[source]
+        return {n for n in names if selection is None or keys.asset_key(source, keys.BRONZE, n) in selection}
+
+    def _close(self, source: str) -> None:
+        self._open.pop(source).__exit__(None, None, None)
+
+
+class Warehouse:
+    """The warehouse's schema, made when the first asset of a process needs it.
+
+    Args:
+        model: The canonical model.
+        mappings: Mappings of the sources of this code location.
+    """
+
+    def __init__(self, model: CanonicalModel, mappings: Mapping[str, SourceMapping]) -> None:
+        self._model = model
+        self._mappings = mappings
+        self._prepared: set[str] = set()
+
+    def engine(self) -> sa.Engine:
+        """An engine on the warehouse."""
+        return engine(config.warehouse_database())
+
+    def prepare(self) -> None:
+        """Create what does not exist yet and write down the settings of the sources."""
+        place = config.warehouse_database().where
+        if place in self._prepared:
+            return
+        with self.engine().begin() as connection:
+            ensure_silver(connection, self._model)
+            for mapping in self._mappings.values():
+                register_source(connection, mapping, mapping.source.first_day)
+            ensure_gold(connection)
+        self._prepared.add(place)
