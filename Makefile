@@ -74,7 +74,7 @@ bench: setup ## rates and memory, measured against COPY and against the naive sc
 lock: $(BIN)/python ## resolve pyproject.toml anew into requirements.lock
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --all-extras \
-	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
+	  --generate-hashes --no-strip-extras --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
 
 clean: ## remove caches and build leftovers
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from retail_medallion.embedded.postgres import EmbeddedPostgres
 from retail_medallion.embedded.s3 import EmbeddedS3
 from retail_medallion_tests.servers import (
+    HOME_VARIABLE,
     FreshDatabase,
     fresh_database_on,
     remove_abandoned_homes,
@@ -21,15 +23,21 @@ from retail_medallion_tests.servers import (
 )
 
 
+_OWNS_HOME = pytest.StashKey[bool]()
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
+    # Workers, and a pytest that a test starts, inherit the variable and leave the servers to the first process.
+    config.stash[_OWNS_HOME] = HOME_VARIABLE not in os.environ
+    if config.stash[_OWNS_HOME]:
         remove_abandoned_homes()
         session_home()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
+    if config.stash.get(_OWNS_HOME, False):
         remove_home(session_home())
+        os.environ.pop(HOME_VARIABLE, None)
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,9 @@ def remove_abandoned_homes() -> None:
     for home in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         pid = home.name.removeprefix(_PREFIX)
         if pid.isdecimal() and home.stat().st_uid == os.geteuid() and ProcessIdentity.of(int(pid)) is None:
-            remove_home(home)
+            # Another session that starts now may be removing the same one.
+            with contextlib.suppress(OSError):
+                remove_home(home)
 
 
 @contextlib.contextmanager
