@@ -22,7 +22,6 @@ from retail_medallion_tests.servers import (
     session_servers,
 )
 
-
 _OWNS_HOME = pytest.StashKey[bool]()
 
 
