@@ -1,0 +1,187 @@
+"""A mapping file held against the canonical model, without any data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from retail_medallion.errors import MappingError
+from retail_medallion.mapping.grammar import Block, ColumnMapping, Complete, Mapping
+from retail_medallion.mapping.guard import guard
+from retail_medallion.mapping.settings import did_you_mean
+from retail_medallion.model.canonical import TECHNICAL_COLUMNS, CanonicalModel, Column, Entity
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in a mapping file that is wrong, or that somebody should look at.
+
+    Attributes:
+        where: `file:line:column`.
+        what: One sentence, with what would be right.
+        severity: An error stops the source; a warning does not.
+    """
+
+    where: str
+    what: str
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.severity}: {self.what}"
+
+
+def check_mapping(mapping: Mapping, model: CanonicalModel) -> list[Problem]:
+    """Hold a mapping against the model: names, keys, code maps, required columns, and every expression.
+
+    Args:
+        mapping: The mapping file.
+        model: The canonical model.
+
+    Returns:
+        Problems in the order of the file; empty where there is nothing to say.
+    """
+    problems = [*_entities(mapping, model), *_unused_codes(mapping)]
+    return sorted(problems, key=lambda problem: [int(part) for part in problem.where.rsplit(":", 2)[1:]])
+
+
+def require_valid(mapping: Mapping, model: CanonicalModel) -> None:
+    """Raise what `check_mapping` finds.
+
+    Raises:
+        MappingError: There is at least one error; `where` is the first one's place.
+    """
+    errors = [problem for problem in check_mapping(mapping, model) if problem.severity == "error"]
+    if errors:
+        others = "\n    ".join(f"{problem.where}: {problem.what}" for problem in errors[1:])
+        why = f"there are more problems in the file:\n    {others}" if others else None
+        raise MappingError(errors[0].what, where=errors[0].where, why=why)
+
+
+def _entities(mapping: Mapping, model: CanonicalModel) -> Iterator[Problem]:
+    for name, blocks in mapping.entities.items():
+        if name not in model.entities:
+            near = did_you_mean(name, model.entities)
+            known = ", ".join(model.entities)
+            yield Problem(mapping.where("entities", name), f"There is no entity {name!r}.{near} There are: {known}.")
+            continue
+        seen: set[str] = set()
+        for index, block in enumerate(blocks):
+            if block.name in seen:
+                yield Problem(
+                    mapping.where("entities", name, index, "block"), f"There are two blocks {block.name!r} of {name}."
+                )
+            seen.add(block.name)
+            yield from _block(mapping, block, model.entities[name], model)
+        if all(block.only_keys for block in blocks):
+            yield Problem(mapping.where("entities", name), f"No block of {name} brings values, only keys.")
+
+
+def _block(mapping: Mapping, block: Block, entity: Entity, model: CanonicalModel) -> Iterator[Problem]:
+    if block.key_column != entity.key:
+        yield Problem(
+            mapping.where_block(block, "key"),
+            f"The key of {entity.entity} is {entity.key!r}, not {block.key_column!r}.",
+        )
+    for name, column in block.columns.items():
+        where = mapping.where_block(block, "columns", name)
+        if name == entity.key:
+            yield Problem(where, f"{name!r} is the key and stands under `key` already: remove it.")
+        elif name in entity.columns:
+            yield from _codes(mapping, where, name, column, entity.columns[name], model)
+        elif name in TECHNICAL_COLUMNS:
+            yield from _code_map_exists(mapping, where, column)
+        else:
+            known = [*entity.columns, *TECHNICAL_COLUMNS]
+            near = did_you_mean(name, known)
+            yield Problem(where, f"{entity.entity} has no column {name!r}.{near} It has: {', '.join(known)}.")
+    if not block.only_keys:
+        yield from _required(mapping, block, entity)
+    yield from _completeness(mapping, block, entity)
+    yield from _expressions(mapping, block)
+
+
+def _required(mapping: Mapping, block: Block, entity: Entity) -> Iterator[Problem]:
+    for column in entity:
+        filled = column.default is not None or column.source_default or column.when_missing or column.of
+        if column.required and not filled and column.name not in {entity.key, *block.columns}:
+            where = mapping.where_block(block, "columns")
+            yield Problem(
+                where, f"{entity.entity} needs {column.name!r} ({column.meaning}), and nothing is mapped to it."
+            )
+
+
+def _code_map_exists(mapping: Mapping, where: str, column: ColumnMapping) -> Iterator[Problem]:
+    if column.code is not None and column.code not in mapping.codes:
+        near = did_you_mean(column.code, mapping.codes)
+        yield Problem(where, f"There is no code map {column.code!r} under `codes`.{near}")
+
+
+def _codes(
+    mapping: Mapping, where: str, name: str, column: ColumnMapping, target: Column, model: CanonicalModel
+) -> Iterator[Problem]:
+    yield from _code_map_exists(mapping, where, column)
+    if target.codes is None:
+        return
+    allowed = {*model.codes[target.codes], UNKNOWN}
+    used: dict[str, str] = {str(value): where for value in (column.const, column.default) if value is not None}
+    code = mapping.codes.get(column.code or "")
+    if code is not None:
+        places = {value: mapping.where("codes", column.code or "", key) for key, value in code.values.items()}
+        if code.otherwise is not None:
+            places.setdefault(code.otherwise, mapping.where("codes", column.code or "", "*"))
+        used.update(places)
+    for value, place in used.items():
+        if value not in allowed:
+            near = did_you_mean(value, allowed)
+            listed = ", ".join(sorted(allowed))
+            yield Problem(place, f"{value!r} is no canonical value of {name!r}.{near} Allowed: {listed}.")
+
+
+def _completeness(mapping: Mapping, block: Block, entity: Entity) -> Iterator[Problem]:
+    scopes = [column.name for column in entity if column.delete_scope]
+    complete: Complete | None = block.complete
+    if complete is None:
+        if block.extract.mode == "documents" and scopes:
+            what = f"mode documents pulls whole documents: say so with `complete: {{within: {scopes[0]}}}`"
+            yield Problem(mapping.where_block(block, "extract"), f"{what}, or deleted rows are never seen.")
+        return
+    where = mapping.where_block(block, "complete")
+    if complete.within != "table" and complete.within not in scopes:
+        allowed = ", ".join(["table", *scopes])
+        yield Problem(where, f"`within` cannot be {complete.within!r} for {entity.entity}. Allowed: {allowed}.")
+    if complete.seen is not None and mapping.block(*complete.seen.split("/", 1)) is None:
+        known = [f"{other.entity}/{other.name}" for other in mapping.blocks]
+        yield Problem(where, f"There is no block {complete.seen!r}.{did_you_mean(complete.seen, known)}")
+
+
+def _expressions(mapping: Mapping, block: Block) -> Iterator[Problem]:
+    line = block.explode.alias if block.explode else None
+    texts: list[tuple[tuple[str, ...], str, str | None]] = [(("key", block.key_column), block.key_expression, line)]
+    if block.where is not None:
+        texts.append((("where",), block.where, None))
+    if block.explode is not None:
+        texts.append((("explode", "from"), block.explode.expression, None))
+    if block.complete is not None and block.complete.value is not None:
+        texts.append((("complete", "value"), block.complete.value, None))
+    texts += [(("columns", name), column.expr, line) for name, column in block.columns.items() if column.expr]
+    for path, text, alias in texts:
+        where = mapping.where_block(block, *path)
+        try:
+            guarded = guard(text, where=where, line=alias)
+        except MappingError as error:
+            because = f" ({error.why})" if error.why else ""
+            yield Problem(where, f"{error.what}{because}{' ' + error.fix if error.fix else ''}")
+            continue
+        if path[0] == "key" and "pos" in guarded.line_parts:
+            what = "The key uses the position in the array: an element inserted before another changes both."
+            yield Problem(where, what, "warning")
+
+
+def _unused_codes(mapping: Mapping) -> Iterator[Problem]:
+    used = {column.code for block in mapping.blocks for column in block.columns.values()}
+    for name in mapping.codes:
+        if name not in used:
+            yield Problem(mapping.where("codes", name), f"No column uses the code map {name!r}.", "warning")
