@@ -10,7 +10,6 @@ import datetime as dt
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from dotenv import load_dotenv
@@ -76,24 +75,16 @@ def source_database(source: str) -> ConnectionSettings:
     return database_settings(f"{source.upper()}_", "")
 
 
-@dataclass(frozen=True)
-class BronzeLocation:
-    """The bucket and the prefix Bronze lives under."""
+def bronze_bucket() -> str:
+    """The bucket Bronze lives in.
 
-    bucket: str
-    prefix: str
-
-    @classmethod
-    def from_environment(cls) -> BronzeLocation:
-        """Read S3_BUCKET_NAME and S3_PREFIX.
-
-        Raises:
-            ConfigurationError: The bucket is not named.
-        """
-        bucket = os.environ.get("S3_BUCKET_NAME", "")
-        if not bucket:
-            raise ConfigurationError("The variable S3_BUCKET_NAME is not set.", fix="Name the bucket Bronze lives in.")
-        return cls(bucket=bucket, prefix=os.environ.get("S3_PREFIX", "").strip("/"))
+    Raises:
+        ConfigurationError: It is not named.
+    """
+    bucket = os.environ.get("S3_BUCKET_NAME", "")
+    if not bucket:
+        raise ConfigurationError("The variable S3_BUCKET_NAME is not set.", fix="Name the bucket Bronze lives in.")
+    return bucket
 
 
 def parse_day(text: str, *, where: str) -> dt.date:

@@ -4,7 +4,9 @@ What belongs here: how extraction is hung into Dagster. What does not: how a row
 object is written (storage).
 """
 
+import datetime as dt
 from collections.abc import Iterator
+from functools import partial
 
 import dagster as dg
 
@@ -15,6 +17,7 @@ from retail_medallion.model import Entity
 from retail_medallion.orchestration import keys
 from retail_medallion.orchestration.partitions import DAILY, RANGE_IN_ONE_RUN, days_asked_for
 from retail_medallion.orchestration.resources import SourceSnapshots
+from retail_medallion.storage.object_keys import ObjectKeys
 from retail_medallion.storage.partitioned import PartitionData, PartitionedOutput
 from retail_medallion.storage.s3_parquet_io_manager import S3ParquetIOManager
 
@@ -57,15 +60,16 @@ def bronze_asset(mapping: Mapping, entity: Entity) -> dg.AssetsDefinition:
         days = days_asked_for(context)
         snapshots: SourceSnapshots = context.resources.source_snapshots
         io_manager: S3ParquetIOManager = context.resources.bronze_io_manager
+        store, objects = io_manager.store(key), io_manager.object_keys(key)
 
         def partitions() -> Iterator[PartitionData]:
             with snapshots.of_run(context, source) as snapshot:
                 extracts = [
                     extract(
                         snapshot,
-                        io_manager.store(),
+                        store,
                         block,
-                        key_of=lambda day, block=block: io_manager.object_key(key, day.isoformat(), block.name),
+                        key_of=partial(_object_key, objects, block.name),
                         days=days,
                         first_day=mapping.source.first_day,
                         metadata={"mapping_version": mapping.version, "source": source, "entity": entity.entity},
@@ -80,6 +84,10 @@ def bronze_asset(mapping: Mapping, entity: Entity) -> dg.AssetsDefinition:
         return PartitionedOutput(partitions())
 
     return bronze
+
+
+def _object_key(objects: ObjectKeys, block: str, day: dt.date) -> str:
+    return objects.key(day.isoformat(), block)
 
 
 def _description(entity: Entity, blocks: list[ExtractBlock]) -> str:

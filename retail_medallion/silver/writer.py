@@ -188,8 +188,8 @@ class SilverWriter:
 
     def _stage(self, cursor: Cursor, transformed: TransformedPartition) -> None:
         cursor.execute(self._sql.create_stages)
-        copy_into(cursor.connection, sql.Identifier("pg_temp", "accepted"), transformed.accepted())
-        copy_into(cursor.connection, sql.Identifier("pg_temp", "rejected"), transformed.rejected())
+        copy_into(cursor.connection, "pg_temp.accepted", transformed.accepted())
+        copy_into(cursor.connection, "pg_temp.rejected", transformed.rejected())
         cursor.executemany("INSERT INTO pg_temp.scope VALUES (%s)", [(scope,) for scope in transformed.scopes])
         cursor.execute("ANALYZE pg_temp.accepted; ANALYZE pg_temp.scope")
 
