@@ -43,6 +43,8 @@ _SITES = (
     (88, "0088", "Unterwegs", "T", None, None, None, None, "EUR", None),
     (90, "0090", "Webshop", "O", 80, None, None, None, "EUR", "Europe/Berlin"),
 )
+REDUCED = 7
+GIFT_CARD = 3
 _STORE_WEIGHTS = (14, 8, 20, 6, 9, 5, 11, 5, 7, 4, 6, 12, 6, 4)
 
 TENDERS = (
@@ -71,7 +73,7 @@ def groups(rows: Rows, planter: Planter, spell: Spell) -> dict[int, tuple[str, i
         Leaf group -> unit, lowest and highest price, 1 for reduced tax, kinds of goods, main group.
     """
     leaves: dict[int, tuple[str, int, int, int, tuple[str, ...], int]] = {}
-    number = 0
+    dice = Dice("groups")
     for place, (german, english, parts) in enumerate(GROUPS, 1):
         main = place * 100
         rows.add(
@@ -82,12 +84,12 @@ def groups(rows: Rows, planter: Planter, spell: Spell) -> dict[int, tuple[str, i
             label_i18n={"de": german, "en": english},
             path=f"/{main}/",
             position=place,
-            blurb="n/a" if place == 3 else None,
+            blurb=dice.pick((None, "n/a", "")),
             hidden=False,
         )
         for part, (label, translated, unit, low, high, tax, goods) in enumerate(parts, 1):
             number = main + part
-            leaves[number] = (unit, low, high, int(tax < 10), tuple(goods), main)
+            leaves[number] = (unit, low, high, int(tax == REDUCED), tuple(goods), main)
             rows.add(
                 "article_groups",
                 id=number,
@@ -110,11 +112,9 @@ def groups(rows: Rows, planter: Planter, spell: Spell) -> dict[int, tuple[str, i
 
 
 def sites(rows: Rows) -> tuple[dict[int, Site], Weighted[Site]]:
-    """Write all places and give back all of them and the stores by how well they run."""
+    """Write all places and give back what `places` gives."""
     dice = Dice("sites")
-    places: dict[int, Site] = {}
     for number, code, name, kind, parent, country, town, area, currency, zone in _SITES:
-        places[number] = Site(number, kind, country or "DE", currency)
         land = COUNTRIES[country] if country else None
         city, zip_code = land.towns[town or 0] if land else (None, None)
         rows.add(
@@ -152,8 +152,13 @@ def sites(rows: Rows) -> tuple[dict[int, Site], Weighted[Site]]:
         closed=date(2023, 12, 31),
         currency="EUR",
     )
-    stores = [site for site in places.values() if site.kind == "F"]
-    return places, Weighted(stores, _STORE_WEIGHTS)
+    return places()
+
+
+def places() -> tuple[dict[int, Site], Weighted[Site]]:
+    """All places that trade, and the stores by how well they run."""
+    known = {site[0]: Site(site[0], site[3], site[5] or "DE", site[8]) for site in _SITES}
+    return known, Weighted([site for site in known.values() if site.kind == "F"], _STORE_WEIGHTS)
 
 
 def tenders(rows: Rows) -> None:
@@ -238,14 +243,14 @@ def articles(
             price = max(price - price % 10 + 9, 49)
             model = 900_000 + number if dice.chance(300) else None
         unit, _, _, reduced, _, main = leaves[group]
-        kind, tax = (3, 0) if number % 400 == 0 else (1, reduced)
+        kind, tax = (GIFT_CARD, 0) if number % 400 == 0 else (1, reduced)
         cost = share(price * 100, dice.between(38, 66), 119)
         made = spell.start - timedelta(days=dice.between(30, 2500))
         changed = spell.start + timedelta(minutes=dice.below(minutes)) if dice.chance(650) else made
         voided = changed if dice.chance(8) and kind == 1 else None
         if voided is None:
             sold.append(Article(number, f"AR-{group:04d}-{number:05d}", title, unit, kind, price, cost, tax, model))
-            weights.append(4000 // (20 + number % 397) + 1)
+            weights.append(demand(number))
         state = dice.pick(("aktiv", "aktiv", "aktiv", "aktiv", "auslauf")) if voided is None else "gesperrt"
         ean = check_digit(f"40{dice.digits(10)}")
         listed, bought, name = price, cost, text(dice, title)
@@ -280,7 +285,7 @@ def articles(
             price=money(listed),
             purchase_price=decimal(bought, 4),
             currency="EUR" if dice.chance(950) else None,
-            vat_percent=money(0 if kind == 3 else 700 if reduced else 1900),
+            vat_percent=money(0 if kind == GIFT_CARD else 700 if reduced else 1900),
             weight_kg=decimal(dice.between(50, 9000), 3),
             properties={"Farbe": dice.pick(COLOURS), "Material": dice.pick(MATERIALS), "Pflege-Hinweis": "30 °C"}
             if dice.chance(800)
@@ -297,6 +302,11 @@ def articles(
             updated_at=changed,
         )
     return Weighted(sold, weights)
+
+
+def demand(article: int) -> int:
+    """How well an article sells, as a weight."""
+    return 4000 // (20 + article % 397) + 1
 
 
 def vouchers(rows: Rows, spell: Spell, seed: int, count: int) -> list[Voucher]:

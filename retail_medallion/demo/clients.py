@@ -14,6 +14,7 @@ from retail_medallion.demo.world import Client, Spell
 
 HEAD_OFFICE = ZoneInfo("Europe/Berlin")
 _COUNTRY = Weighted([code for code, _ in CUSTOMER_COUNTRIES], [weight for _, weight in CUSTOMER_COUNTRIES])
+_FIRST_MERGED = 50
 _CLUB = Weighted((None, "basis", "silber", "gold"), (45, 35, 14, 6))
 
 
@@ -94,7 +95,7 @@ def write_client(
         club_level=club,
         favourite_site_id=dice.pick((1, 2, 3, 4, 5, 11, 21, 41)) if dice.chance(300) else None,
         locked=dice.chance(6),
-        merged_into=dice.between(1, number - 1) if number > 50 and dice.chance(4) else None,
+        merged_into=dice.between(1, number - 1) if number > _FIRST_MERGED and dice.chance(4) else None,
         voided_at=changed if dice.chance(5) else None,
         created_at=made,
         updated_at=changed,

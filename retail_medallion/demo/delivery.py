@@ -24,13 +24,14 @@ class Delivery:
         rows: Where they are written.
         numbers: Their ids.
         end: Nothing recorded from then on exists yet.
+        points: Balances of points by client.
     """
 
-    def __init__(self, rows: Rows, numbers: Numbers, end: datetime) -> None:
+    def __init__(self, rows: Rows, numbers: Numbers, end: datetime, points: dict[int, int] | None = None) -> None:
         self._rows = rows
         self._numbers = numbers
         self._end = end
-        self._points: dict[int, int] = {}
+        self._points: dict[int, int] = points if points is not None else {}
 
     def moved(self, lines: Sequence[Line], order: int, site: int, at: datetime, recorded: datetime) -> None:
         """Write what leaves and enters stock."""

@@ -96,7 +96,7 @@ def _parameters(seed: int, scale: float, days: int, end: date) -> DemoParameters
     return DemoParameters(seed, max(round(scale * 1000), 1), days, end)
 
 
-def _remembered(connection: Connection) -> dict[str, Any] | None:
+def remembered(connection: Connection) -> dict[str, Any] | None:
     """What the comment of schema shop says; None where there is no such schema.
 
     Raises:
@@ -108,16 +108,16 @@ def _remembered(connection: Connection) -> dict[str, Any] | None:
     if found is None:
         return None
     try:
-        remembered = json.loads(found[0] or "")
+        note = json.loads(found[0] or "")
     except ValueError:
-        remembered = None
-    if not isinstance(remembered, dict) or "retail_medallion_demo" not in remembered:
+        note = None
+    if not isinstance(note, dict) or "retail_medallion_demo" not in note:
         raise ConfigurationError(
             "There is a schema shop that the demo did not make.",
             where=f"database {connection.info.dbname}",
             fix="Give the demo a database of its own (DEMO_DB_NAME), or drop the schema yourself.",
         )
-    return remembered
+    return note
 
 
 def remember(connection: Connection, note: Mapping[str, object]) -> None:
@@ -139,10 +139,8 @@ def demo_is_present(
     Raises:
         ConfigurationError: There is a schema `shop` that the demo did not make.
     """
-    remembered = _remembered(connection)
-    return (
-        remembered is not None and remembered["retail_medallion_demo"] == _parameters(seed, scale, days, end).as_json()
-    )
+    note = remembered(connection)
+    return note is not None and note["retail_medallion_demo"] == _parameters(seed, scale, days, end).as_json()
 
 
 def planted(connection: Connection) -> dict[str, int]:
@@ -151,10 +149,10 @@ def planted(connection: Connection) -> dict[str, int]:
     Raises:
         ConfigurationError: The database holds no demo data.
     """
-    remembered = _remembered(connection)
-    if remembered is None:
+    note = remembered(connection)
+    if note is None:
         raise ConfigurationError("The database holds no demo data.", where=f"database {connection.info.dbname}")
-    return {name: len(keys) for name, keys in remembered["planted"].items()}
+    return {name: len(keys) for name, keys in note["planted"].items()}
 
 
 def planted_keys(connection: Connection) -> dict[str, list[str]]:
@@ -163,10 +161,10 @@ def planted_keys(connection: Connection) -> dict[str, list[str]]:
     Raises:
         ConfigurationError: The database holds no demo data.
     """
-    remembered = _remembered(connection)
-    if remembered is None:
+    note = remembered(connection)
+    if note is None:
         raise ConfigurationError("The database holds no demo data.", where=f"database {connection.info.dbname}")
-    return {str(name): [str(key) for key in keys] for name, keys in remembered["planted"].items()}
+    return {str(name): [str(key) for key in keys] for name, keys in note["planted"].items()}
 
 
 def create_demo_database(
@@ -198,10 +196,10 @@ def create_demo_database(
             "The demo data is made in a transaction of its own.", fix="Commit or roll back before."
         )
     with connection:
-        remembered = _remembered(connection)
-        if remembered is not None and remembered["retail_medallion_demo"] == parameters.as_json():
-            rows = {str(table): int(count) for table, count in remembered["rows"].items()}
-            return DemoSummary(rows, {name: len(keys) for name, keys in remembered["planted"].items()}, created=False)
+        note = remembered(connection)
+        if note is not None and note["retail_medallion_demo"] == parameters.as_json():
+            rows = {str(table): int(count) for table, count in note["rows"].items()}
+            return DemoSummary(rows, {name: len(keys) for name, keys in note["planted"].items()}, created=False)
         planter = Planter(end - timedelta(days=RECENT_DAYS - 1), dense=parameters.scale >= 300)  # noqa: PLR2004 - 100 orders a day
         with Rows() as rows_made:
             _generate(rows_made, planter, parameters)
@@ -211,13 +209,13 @@ def create_demo_database(
                 rows_made.load(connection, progress)
                 cursor.execute(_script("finish.sql"))
             counts = dict(rows_made.counts)
-        note = {
+        made: dict[str, object] = {
             "retail_medallion_demo": parameters.as_json(),
             "rows": counts,
             "planted": planter.keys,
             "added_days": [],
         }
-        remember(connection, note)
+        remember(connection, made)
     return DemoSummary(counts, planter.counts(), created=True)
 
 

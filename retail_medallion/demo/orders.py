@@ -59,17 +59,29 @@ class Trade:
         planter: Spoils some rows; None spoils none.
         end: Nothing recorded from then on exists yet.
         seed: Chooses one of all possible histories.
+        points: Balances of points by client.
     """
 
     def __init__(
-        self, rows: Rows, world: World, numbers: Numbers, planter: Planter | None, end: datetime, seed: int
+        self,
+        rows: Rows,
+        world: World,
+        numbers: Numbers,
+        planter: Planter | None,
+        end: datetime,
+        seed: int,
+        points: dict[int, int] | None = None,
     ) -> None:
         self._rows, self._world, self._numbers, self._planter = rows, world, numbers, planter
         self._end, self._seed = end, seed
         self._till = Till(rows, planter, end)
-        self._delivery = Delivery(rows, numbers, end)
+        self._delivery = Delivery(rows, numbers, end, points)
         self._web = Web(rows, numbers, end)
         self._due: dict[date, list[Due]] = defaultdict(list)
+
+    def expect(self, day: date, due: Due) -> None:
+        """Let goods come back on that day."""
+        self._due[day].append(due)
 
     def day(self, day: date, orders: int) -> None:
         """One UTC day: `orders` orders, abandoned baskets, and the returns that fall due."""
@@ -196,7 +208,7 @@ class Trade:
             back = [line for line in basket.lines if dice.chance(600)]
             if back and on.date() < self._end.date():
                 due = Due(payer.order, channel, payer.site, payer.client, tuple(back), receipt)
-                self._due[on.date()].append(due)
+                self.expect(on.date(), due)
                 whole = len(back) == len(basket.lines)
                 fate.status, fate.pay_status = (RETURNED, REFUNDED) if whole else (PARTLY_RETURNED, PARTLY_REFUNDED)
                 fate.changed = on.replace(hour=19, minute=on.minute)
@@ -251,7 +263,7 @@ class Trade:
         self._delivery.moved(basket.lines, order, where, at, at)
         self._delivery.earned(dice, payer, totals.total, at)
 
-    def _write(
+    def _write(  # noqa: PLR0913 - an order has that many sides
         self,
         dice: Dice,
         payer: Payer,

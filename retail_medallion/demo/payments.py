@@ -19,6 +19,7 @@ _FEES = {code: (percent, fixed) for code, _, _, _, _, percent, fixed, _, _ in TE
 _CARDS = {"VISA", "MC", "AMEX", "GIRO"}
 _AT_THE_TILL = Weighted(("BAR", "GIRO", "VISA", "MC", "AMEX", "GUTSCHEIN"), (34, 38, 12, 10, 2, 4))
 _ONLINE = Weighted(("VISA", "MC", "PAYPAL", "KLARNA", "RECHNUNG", "VORKASSE"), (24, 18, 28, 8, 17, 5))
+_WORTH_SPLITTING = 3000
 # Numbers that card companies publish for tests.
 _TEST_CARDS = ("4111 1111 1111 1111", "5555555555554444", "378282246310005")
 
@@ -67,7 +68,7 @@ class Till:
         self._planter = planter
         self._end = end
 
-    def book(
+    def book(  # noqa: PLR0913 - a booking has that many sides
         self,
         dice: Dice,
         payer: Payer,
@@ -133,7 +134,7 @@ class Till:
         tender = _AT_THE_TILL.draw(dice)
         if total < 0:
             return Receipt(REFUNDED, tender, self.book(dice, payer, REFUND, tender, total, at, recorded=recorded))
-        if total > 3000 and dice.chance(15):
+        if total > _WORTH_SPLITTING and dice.chance(15):
             part = total // 3
             self.book(dice, payer, PAYMENT, "GUTSCHEIN", part, at, recorded=recorded)
             return Receipt(PAID, "BAR", self.book(dice, payer, PAYMENT, "BAR", total - part, at, recorded=recorded))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime
 from types import TracebackType
-from typing import IO, Any
+from typing import Any, TextIO, cast
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812 - a class, whatever psycopg2 calls it
@@ -19,38 +19,67 @@ TABLES: Mapping[str, Sequence[str]] = {
     table: columns.split()
     for table, columns in {
         "article_groups": "id parent_id code label label_i18n blurb path position hidden",
-        "vendors": "id vendor_no trade_name legal_name contact mail phone street town zip country vat_id gln currency "
-        "payment_days delivery_days blocked created_at updated_at",
-        "sites": "id site_no name kind parent_id gln street street2 town province zip country lat lon tz phone mail "
-        "area_sqm opened closed currency",
+        "vendors": (
+            "id vendor_no trade_name legal_name contact mail phone street town zip country vat_id gln "
+            "currency payment_days delivery_days blocked created_at updated_at"
+        ),
+        "sites": (
+            "id site_no name kind parent_id gln street street2 town province zip country lat lon tz phone "
+            "mail area_sqm opened closed currency"
+        ),
         "tenders": "code label kind provider scheme fee_percent fee_fixed fee_currency online active",
-        "articles": "id model_id article_no ean title title_i18n variant_label group_id extra_group_ids brand vendor_id "
-        "vendor_article_no kind unit price purchase_price currency vat_percent weight_kg properties description_html "
-        "state stock_kept on_sale_from on_sale_until voided_at created_at updated_at",
-        "clients": "id public_id client_no kind given_name family_name company mail phone born sex locale address "
-        "newsletter newsletter_since signed_up segment club_level favourite_site_id guest locked merged_into voided_at "
-        "created_at updated_at",
-        "vouchers": "id code campaign remark kind value currency scope min_basket max_rebate valid_from valid_to max_uses "
-        "max_uses_per_client uses stackable client_id state updated_at",
-        "orders": "id order_no kind return_of channel status pay_status client_id site_id placed_at completed_at "
-        "cancelled_at currency goods_total rebate_total freight fees vat_total grand_total surcharges voucher_ids "
-        "basket_id clerk training voided_at created_at updated_at lines_touched_at",
-        "order_lines": "id order_id pos kind article_id article_no label qty unit_price unit_cost gross rebate "
-        "vat_percent vat voucher_id origin_line_id stock_site_id reason",
-        "payments": "id order_id parent_id kind state tender_code client_id site_id amount currency fee change_given "
-        "booked_at settled_at gateway_ref account_hint instalments decline_code recorded_at",
+        "articles": (
+            "id model_id article_no ean title title_i18n variant_label group_id extra_group_ids brand "
+            "vendor_id vendor_article_no kind unit price purchase_price currency vat_percent weight_kg "
+            "properties description_html state stock_kept on_sale_from on_sale_until voided_at created_at "
+            "updated_at"
+        ),
+        "clients": (
+            "id public_id client_no kind given_name family_name company mail phone born sex locale "
+            "address newsletter newsletter_since signed_up segment club_level favourite_site_id guest "
+            "locked merged_into voided_at created_at updated_at"
+        ),
+        "vouchers": (
+            "id code campaign remark kind value currency scope min_basket max_rebate valid_from valid_to "
+            "max_uses max_uses_per_client uses stackable client_id state updated_at"
+        ),
+        "orders": (
+            "id order_no kind return_of channel status pay_status client_id site_id placed_at "
+            "completed_at cancelled_at currency goods_total rebate_total freight fees vat_total "
+            "grand_total surcharges voucher_ids basket_id clerk training voided_at created_at updated_at "
+            "lines_touched_at"
+        ),
+        "order_lines": (
+            "id order_id pos kind article_id article_no label qty unit_price unit_cost gross rebate "
+            "vat_percent vat voucher_id origin_line_id stock_site_id reason"
+        ),
+        "payments": (
+            "id order_id parent_id kind state tender_code client_id site_id amount currency fee "
+            "change_given booked_at settled_at gateway_ref account_hint instalments decline_code "
+            "recorded_at"
+        ),
         "market_orders": "id portal doc received_at voided_at updated_at",
-        "stock_moves": "id article_id site_id other_site_id reason qty cost currency moved_at doc_type doc_no order_id "
-        "vendor_id lot expires note recorded_at",
-        "club_ledger": "id client_id account_no programme kind points balance value currency order_id site_id booked_at "
-        "expires_at note recorded_at",
-        "baskets": "id client_id session_token channel device state currency goods_total rebate_total total voucher_ids "
-        "opened_at touched_at checkout_at ordered_at dropped_at order_id utm updated_at",
+        "stock_moves": (
+            "id article_id site_id other_site_id reason qty cost currency moved_at doc_type doc_no "
+            "order_id vendor_id lot expires note recorded_at"
+        ),
+        "club_ledger": (
+            "id client_id account_no programme kind points balance value currency order_id site_id "
+            "booked_at expires_at note recorded_at"
+        ),
+        "baskets": (
+            "id client_id session_token channel device state currency goods_total rebate_total total "
+            "voucher_ids opened_at touched_at checkout_at ordered_at dropped_at order_id utm updated_at"
+        ),
         "basket_lines": "id basket_id article_id article_no qty price rebate added_at removed_at parked",
-        "parcels": "id order_id kind state site_id carrier service tracking contents country zip cost currency attempts "
-        "created_at promised_at picked_at packed_at shipped_at delivered_at updated_at",
-        "opinions": "id article_id model_id client_id order_id line_id stars stars_max headline body locale verified "
-        "state up down written_at published_at answered_at updated_at",
+        "parcels": (
+            "id order_id kind state site_id carrier service tracking contents country zip cost currency "
+            "attempts created_at promised_at picked_at packed_at shipped_at delivered_at updated_at"
+        ),
+        "opinions": (
+            "id article_id model_id client_id order_id line_id stars stars_max headline body locale "
+            "verified state up down written_at published_at answered_at updated_at"
+        ),
     }.items()
 }
 """Tables in the order in which they are loaded, with their columns."""
@@ -92,13 +121,13 @@ class Rows:
     """
 
     def __init__(self) -> None:
-        self._files: dict[str, IO[str]] = {}
+        self._files: dict[str, TextIO] = {}
         self._stack = ExitStack()
         self.counts: dict[str, int] = dict.fromkeys(TABLES, 0)
 
     def __enter__(self) -> Rows:
         for table in TABLES:
-            file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n")  # noqa: SIM115 - closed by the stack
+            file = cast(TextIO, tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n"))
             self._files[table] = self._stack.enter_context(file)
         return self
 

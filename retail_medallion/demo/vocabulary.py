@@ -271,7 +271,7 @@ GROUPS: Sequence[tuple[str, str, Sequence[tuple[str, str, str, int, int, int, Se
         ),
     ),
 )
-"""Main groups and their groups: German and English label, unit, lowest and highest price in cents, tax, kinds of goods."""
+"""Main groups and their groups: label in German and English, unit, lowest and highest price in cents, tax, goods."""
 
 ADJECTIVES = ("klassisch", "rustikal", "schmal", "groß", "klein", "hell", "dunkel", "fein", "extra lang", "für Gäste")
 COLOURS = ("blau", "grün", "naturweiß", "anthrazit", "rosé", "senfgelb", "schwarz")

@@ -45,7 +45,7 @@ class Web:
         channel = dice.pick(("webshop", "webshop", "app"))
         self._write(dice, basket, client, channel, state, opened, touched, checkout=checkout, dropped=dropped)
 
-    def _write(
+    def _write(  # noqa: PLR0913 - a basket has that many sides
         self,
         dice: Dice,
         basket: Basket,
