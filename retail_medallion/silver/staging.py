@@ -1,0 +1,386 @@
+"""One SELECT per block: from mapped values to cleaned, checked and hashed rows.
+
+The SELECT is a pile of nested ones, each adding columns to the one below. Names with a colon are columns in the making
+(`m:` as mapped, `t: in: .. v:` steps of a cleaning, `f:` and `r:` outcomes of checks), names without are canonical.
+"""
+
+# ruff: noqa: S608 - this module writes SQL: names are quoted, values are literals, expressions come from the model
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from retail_medallion.mapping import Block
+from retail_medallion.model import CanonicalModel, Entity
+from retail_medallion.model.canonical import TECHNICAL_COLUMNS, Column, Standardiser
+from retail_medallion.silver import rules
+from retail_medallion.silver.hashing import record_hash
+from retail_medallion.silver.rules import Fired
+from retail_medallion.silver.standardisers import Check, Cleaning, Fetched, RowSettings, standardise, texts, times
+from retail_medallion.silver.standardisers.base import Severity, literal, quoted
+from retail_medallion.silver.standardisers.standards import ROW_COUNTRY
+
+_TECHNICAL_CLEANING: Mapping[str, Standardiser] = {
+    "is_deleted": "boolean",
+    "deleted_at": "timestamp",
+    "source_created_at": "timestamp",
+    "source_updated_at": "timestamp",
+}
+
+
+def duckdb_type(postgres_type: str) -> str:
+    """The DuckDB type that holds values of a PostgreSQL type of the model."""
+    exact = {
+        "boolean": "BOOLEAN",
+        "date": "DATE",
+        "integer": "INTEGER",
+        "jsonb": "VARCHAR",
+        "text[]": "VARCHAR[]",
+        "timestamptz": "TIMESTAMPTZ",
+        "uuid": "BLOB",
+    }
+    if postgres_type.startswith("numeric"):
+        return postgres_type.replace("numeric", "DECIMAL")
+    return exact.get(postgres_type, "VARCHAR")
+
+
+def _select(columns: str, below: str) -> str:
+    # Names are quoted and values are literals wherever they are put into SQL; a mapping's SQL comes from its compiler.
+    return f"SELECT {columns} FROM ({below})"
+
+
+@dataclass
+class _Pile:
+    """A SELECT under construction."""
+
+    sql: str
+
+    def add(self, columns: Mapping[str, str]) -> None:
+        """Put a SELECT on top that adds columns."""
+        if columns:
+            added = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in columns.items())
+            self.sql = _select(f"*, {added}", self.sql)
+
+    def replace(self, columns: Mapping[str, str]) -> None:
+        """Put a SELECT on top that changes columns."""
+        if columns:
+            changed = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in columns.items())
+            self.sql = _select(f"* REPLACE ({changed})", self.sql)
+
+
+@dataclass
+class BlockSelect:
+    """Builds the SELECT of one block.
+
+    Args:
+        model: The canonical model.
+        entity: The entity the block feeds.
+        block: The block.
+        index: Its position among the entity's blocks.
+        select: The compiled SELECT of its mapped values.
+        types: DuckDB types of the mapped values.
+        settings: What holds for the whole partition.
+    """
+
+    model: CanonicalModel
+    entity: Entity
+    block: Block
+    index: int
+    select: str
+    types: Mapping[str, str]
+    settings: RowSettings
+    _fired: list[Fired] = field(default_factory=list)
+    _failing: dict[str, list[str]] = field(default_factory=dict)
+
+    def sql(self) -> str:
+        """The SELECT; its columns are `staged_columns`."""
+        op = "D" if self.block.tombstone else "P" if self.block.extract.mode == "keys" else "U"
+        pile = _Pile(self._mapped())
+        columns = self._columns()
+        cleanings = {column.name: self._cleaning(column) for column in columns}
+        self._clean(pile, cleanings)
+        self._judge_values(pile, columns, cleanings)
+        if op == "U":
+            self._complete(pile)
+            self._judge_bounds(pile)
+            self._pair_currencies(pile)
+        self._judge_row(pile, state=op == "U")
+        deleted = quoted("is_deleted")
+        default = "deleted_at IS NOT NULL" if op == "U" else literal(op == "D")
+        pile.replace({"is_deleted": f"coalesce({deleted}, {default})"})
+        return self._staged(pile, op)
+
+    def _mapped(self) -> str:
+        mapped = ", ".join(f"{quoted(name)} AS {quoted(f'm:{name}')}" for name in self.types)
+        key = quoted(f"m:{self.entity.key}")
+        key_again = "" if self.entity.key in self.types else f", source_key AS {key}"
+        fixed = "bronze_row, ingested_at, source_key, failed, unmapped, unmapped_strict"
+        return _select(f"{fixed}{', ' + mapped if mapped else ''}{key_again}", self.select)
+
+    def _columns(self) -> list[Column]:
+        technical = [
+            Column(name=name, type=type_, standardise=_TECHNICAL_CLEANING.get(name, "json"), meaning=name)
+            for name, type_ in TECHNICAL_COLUMNS.items()
+        ]
+        return [*self.entity, *technical]
+
+    def _fetched(self, column: Column) -> Fetched | None:
+        if column.name == self.entity.key and column.name not in self.types:
+            type_: str | None = "VARCHAR"
+        else:
+            type_ = self.types.get(column.name)
+        if type_ is None:
+            return None
+        mapping = self.block.columns.get(column.name)
+        return Fetched(
+            column=column,
+            sql=quoted(f"m:{column.name}"),
+            type=type_,
+            settings=self.settings,
+            codes=self.model.codes.get(column.codes, ()) if column.codes else (),
+            timezone=mapping.timezone if mapping else None,
+            null_values=mapping.null_values if mapping else (),
+        )
+
+    def _cleaning(self, column: Column) -> Cleaning | None:
+        if column.standardise == "identity" and not self.block.only_keys:
+            return texts.identity(Fetched(column, "NULL", "NULL", self.settings))
+        fetched = self._fetched(column)
+        if fetched is None:
+            return None
+        return texts.json_as_is(fetched) if column.name == "extras" else standardise(fetched)
+
+    def _clean(self, pile: _Pile, cleanings: Mapping[str, Cleaning | None]) -> None:
+        def stack(chosen: dict[str, Cleaning]) -> None:
+            for level in range(max((len(cleaning.steps) for cleaning in chosen.values()), default=0)):
+                pile.add(
+                    {
+                        f"{step}:{name}": expression
+                        for name, cleaning in chosen.items()
+                        if level < len(cleaning.steps)
+                        for step, expression in cleaning.steps[level].items()
+                    }
+                )
+
+        known = {name: cleaning for name, cleaning in cleanings.items() if cleaning is not None}
+        stack({name: cleaning for name, cleaning in known.items() if not cleaning.needs_country})
+        pile.add({name: "NULL" for name in ("v:email",) if known.get("email") is None})
+        country = f"{quoted('v:country_code')}, " if known.get("country_code") else ""
+        pile.add({ROW_COUNTRY.strip('"'): f"coalesce({country}{literal(self.settings.country)})"})
+        stack({name: cleaning for name, cleaning in known.items() if cleaning.needs_country})
+
+    def _judge_values(self, pile: _Pile, columns: Sequence[Column], cleanings: Mapping[str, Cleaning | None]) -> None:
+        """Add the outcomes of the cleaning's checks, and the columns themselves, NULL where their value fails."""
+        outcomes: dict[str, str] = {}
+        for column in columns:
+            cleaning = cleanings[column.name]
+            checks = list(cleaning.checks) if cleaning else []
+            for number, check in enumerate(checks):
+                flag = f"f:{column.name}:{number}"
+                self._fire(flag, check.rule, column.name, check.message, self._severity(check, column, flag))
+                outcomes[flag] = f"coalesce({check.when}, false)"
+            for flag, check in self._mapping_checks(column):
+                self._fire(flag, check.rule, column.name, check.message, self._severity(check, column, flag))
+                outcomes[flag] = check.when
+        pile.add(outcomes)
+        pile.add({column.name: self._kept(column, cleanings[column.name]) for column in columns})
+        guarded = [column for column in self.entity if column.card_guard and cleanings[column.name]]
+        for column in guarded:
+            self._fire(f"f:{column.name}:card", "G11", column.name, "holds a payment card number", "reject")
+        digits = "'[0-9]([ .-]?[0-9]){11}'"
+        pile.add(
+            {
+                f"f:{c.name}:card": f"coalesce(CASE WHEN regexp_matches({quoted(c.name)}, {digits})"
+                f" THEN holds_card_number({quoted(c.name)}) END, false)"
+                for c in guarded
+            }
+        )
+
+    def _severity(self, check: Check, column: Column, flag: str) -> str:
+        """What a check does to the row; the flags of those that take the value away are remembered."""
+        if check.severity != "warn":
+            self._failing.setdefault(column.name, []).append(flag)
+        return check.severity if check.severity != "by_need" else "reject" if column.required else "warn"
+
+    def _mapping_checks(self, column: Column) -> Iterator[tuple[str, Check]]:
+        """What the mapping itself found wrong: casts that failed, values its code map lacks."""
+        name = literal(column.name)
+        if column.name in self.types or column.name == self.entity.key:
+            listed = f"len(failed) > 0 AND list_contains(failed, {name})"
+            yield f"f:{column.name}:cast", Check("G02", listed, f"cannot be read as {column.type}")
+        mapping = self.block.columns.get(column.name)
+        if mapping is not None and mapping.code is not None:
+            for kind in ("unmapped", "unmapped_strict"):
+                severity: Severity = "warn" if column.standardise == "enum" else "by_need"
+                if kind == "unmapped_strict":
+                    severity = "reject"
+                listed = f"len({kind}) > 0 AND list_contains({kind}, {name})"
+                yield f"f:{column.name}:{kind}", Check("G03", listed, "is not in the code map", severity)
+
+    def _fire(self, flag: str, rule: str, column: str, message: str, severity: str) -> None:
+        self._fired.append(Fired(flag, rule, column, message, "reject" if severity == "reject" else "warn", ""))
+
+    def _kept(self, column: Column, cleaning: Cleaning | None) -> str:
+        wanted = duckdb_type(column.type)
+        if cleaning is None:
+            return f"CAST(NULL AS {wanted})"
+        failed = _any(self._failing.get(column.name, ()))
+        return f"CAST(CASE WHEN NOT ({failed}) THEN {quoted(f'v:{column.name}')} END AS {wanted})"
+
+    def _complete(self, pile: _Pile) -> None:
+        """Give missing values their defaults, then what the row's other values say, in the order of the model."""
+        constants = {c.name: value for c in self.entity if (value := self._constant(c)) is not None}
+        pile.replace({name: self._unless_failed(name, value) for name, value in constants.items()})
+        for column in self.entity:
+            derived = None
+            if column.when_missing is not None:
+                derived = rules.bound(column.when_missing, self.settings)
+            elif column.of is not None:
+                derived = times.local_date(quoted(column.of), self.settings.timezone, self.settings.day_cutoff)
+            if derived is not None:
+                value = f"TRY_CAST({derived} AS {duckdb_type(column.type)})"
+                pile.replace({column.name: self._unless_failed(column.name, value)})
+
+    def _constant(self, column: Column) -> str | None:
+        value: bool | int | str | None = column.default
+        if column.source_default is not None:
+            value = getattr(self.settings, column.source_default)
+        if value is None or (column.standardise == "currency" and column.name in self.types):
+            return None
+        return f"CAST({literal(value)} AS {duckdb_type(column.type)})"
+
+    def _unless_failed(self, name: str, otherwise: str) -> str:
+        failed = _any(self._failing.get(name, ()))
+        return f"CASE WHEN {failed} THEN {quoted(name)} ELSE coalesce({quoted(name)}, {otherwise}) END"
+
+    def _judge_bounds(self, pile: _Pile) -> None:
+        outcomes: dict[str, str] = {}
+        for column in self.entity:
+            if (bounds := rules.outside_bounds(column, self.entity)) is None:
+                continue
+            flag = f"f:{column.name}:bounds"
+            outcomes[flag] = f"coalesce({bounds[0]}, false)"
+            self._fire(flag, "G13", column.name, bounds[1], "reject" if column.required else "warn")
+            self._failing.setdefault(column.name, []).append(flag)
+        pile.add(outcomes)
+        optional = [c.name for c in self.entity if not c.required and f"f:{c.name}:bounds" in outcomes]
+        pile.replace({n: f"CASE WHEN NOT {quoted(f'f:{n}:bounds')} THEN {quoted(n)} END" for n in optional})
+
+    def _pair_currencies(self, pile: _Pile) -> None:
+        """G10: an amount without a currency takes the source's; one whose currency cannot be read is refused."""
+        paired = {c.currency for c in self.entity if c.currency}
+        paired |= {c.name for c in self.entity if c.standardise == "currency" and c.source_default}
+        for name in sorted(paired):
+            column = self.entity.columns[name]
+            amounts = [c.name for c in self.entity if c.currency == name]
+            present = " OR ".join(f"{quoted(amount)} IS NOT NULL" for amount in amounts)
+            failed = _any(self._failing.get(name, ()))
+            missing = f"{quoted(name)} IS NULL AND ({present})"
+            given, refused = f"r:currency:{name}", f"r:no_currency:{name}"
+            outcomes = {given: f"{missing} AND NOT ({failed})"} if name in self.types else {}
+            if not column.required:
+                outcomes[refused] = f"{missing} AND ({failed})"
+                self._fire(refused, "G10", name, "cannot be read, and the row has amounts", "reject")
+            if name in self.types:
+                self._fire(given, "G10", name, "is missing; the source's currency was taken", "warn")
+            pile.add(outcomes)
+            wanted = f"{missing} OR {literal(column.required)}"
+            taken = f"CASE WHEN ({wanted}) AND NOT ({failed}) THEN {literal(self.settings.currency)} END"
+            pile.replace({name: f"coalesce({quoted(name)}, {taken})"})
+
+    def _judge_row(self, pile: _Pile, *, state: bool) -> None:
+        required = [c for c in self.entity if c.required and (state or c.name == self.entity.key)]
+        fired = [
+            Fired(
+                f"r:missing:{c.name}",
+                "G01",
+                c.name,
+                "is missing",
+                "reject",
+                # A trading day that is missing because its event time is refused is no second reason.
+                f"{quoted(c.name)} IS NULL AND NOT ({_any(self._failing_with(c))})",
+            )
+            for c in required
+        ]
+        if state:
+            fired += [*rules.order_checks(self.entity), *rules.model_checks(self.entity, self.settings)]
+        pile.add({f.flag: f"coalesce({f.when}, false)" for f in fired})
+        self._fired += fired
+        refusing = [f.flag for f in self._fired if f.severity == "reject"]
+        warning = [f.flag for f in self._fired if f.severity == "warn"]
+        pile.add({"r:reject": _any(refusing), "r:warn": _any(warning)})
+
+    def _failing_with(self, column: Column) -> list[str]:
+        """Flags that take the value of a column away, or of the column it is computed from."""
+        return [flag for name in (column.name, column.of) if name for flag in self._failing.get(name, ())]
+
+    def _staged(self, pile: _Pile, op: str) -> str:
+        refusing = [f for f in self._fired if f.severity == "reject"]
+        warned: dict[str, list[str]] = {}
+        for f in self._fired:
+            if f.severity == "warn":
+                warned.setdefault(f.rule, []).append(f.flag)
+        flags = ", ".join(f"CASE WHEN {_any(warned[rule])} THEN {literal(rule)} END" for rule in sorted(warned))
+        kept = "list_filter([{}], lambda x: x IS NOT NULL)"
+        reasons = ", ".join(f"CASE WHEN {quoted(f.flag)} THEN {self._reason(f)} END" for f in refusing)
+        mapped = ", ".join(f"{quoted(name)} := {self._as_mapped(name)}" for name in (self.entity.key, *self.types))
+        card = _any([f.flag for f in refusing if f.rule == "G11"])
+        as_json = f"CAST(to_json(struct_pack({mapped})) AS VARCHAR)"
+        columns = {
+            "block": str(self.index),
+            "bronze_row": "bronze_row",
+            "ingested_at": "ingested_at",
+            "source_key": f"CASE WHEN {card} THEN mask_card_numbers(source_key) ELSE source_key END",
+            **{name: quoted(name) for name in (*self.entity.columns, *TECHNICAL_COLUMNS)},
+            "op": literal(op),
+            "record_hash": record_hash(self.entity),
+            "dq_flags": f"CASE WHEN {quoted('r:warn')} THEN {kept.format(flags)} ELSE [] END" if flags else "[]",
+            "refused": quoted("r:reject"),
+            "masked": card,
+            "reasons": f"CASE WHEN {quoted('r:reject')} THEN CAST(to_json({kept.format(reasons)}) AS VARCHAR) END",
+            "mapped": f"CASE WHEN {quoted('r:reject')} THEN CASE WHEN {card} THEN mask_card_numbers({as_json})"
+            f" ELSE {as_json} END END",
+        }
+        chosen = ", ".join(
+            f"CAST({expression} AS {type_}) AS {quoted(name)}"
+            for (name, type_), expression in zip(staged_columns(self.entity).items(), columns.values(), strict=True)
+        )
+        return _select(chosen, pile.sql)
+
+    def _as_mapped(self, name: str) -> str:
+        mapped = quoted(f"m:{name}")
+        return mapped if self.types.get(name, "").endswith("[]") else f"CAST({mapped} AS VARCHAR)"
+
+    def _reason(self, fired: Fired) -> str:
+        known = fired.column in self.types or fired.column == self.entity.key
+        value = f"CAST({quoted(f'm:{fired.column}')} AS VARCHAR)" if known else "CAST(NULL AS VARCHAR)"
+        if fired.rule == "G11":
+            value = f"mask_card_numbers({value})"
+        return (
+            f"{{'rule': {literal(fired.rule)}, 'column': {literal(fired.column)}, 'value': {value},"
+            f" 'message': {literal(fired.message)}}}"
+        )
+
+
+def staged_columns(entity: Entity) -> dict[str, str]:
+    """Columns of the staged rows, with their DuckDB types."""
+    return {
+        "block": "INTEGER",
+        "bronze_row": "BIGINT",
+        "ingested_at": "TIMESTAMPTZ",
+        "source_key": "VARCHAR",
+        **{column.name: duckdb_type(column.type) for column in entity},
+        **{name: duckdb_type(type_) for name, type_ in TECHNICAL_COLUMNS.items()},
+        "op": "VARCHAR",
+        "record_hash": "BLOB",
+        "dq_flags": "VARCHAR[]",
+        "refused": "BOOLEAN",
+        "masked": "BOOLEAN",
+        "reasons": "VARCHAR",
+        "mapped": "VARCHAR",
+    }
+
+
+def _any(flags: Iterable[str]) -> str:
+    return " OR ".join(quoted(flag) for flag in flags) or "false"
