@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 import signal
 import stat
@@ -43,6 +44,7 @@ _SETTINGS = {
     "max_wal_size": "2GB",
     "log_line_prefix": "%m [%p] %d ",
 }
+_DRAFT = "{}.{}.new"
 _NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 
 
@@ -126,6 +128,8 @@ class EmbeddedPostgres(EmbeddedServer):
         session = self.connect()
         try:
             with session.cursor() as cursor:
+                # The session of a command that was killed may still be at the same work; the lock ends with it.
+                cursor.execute("SELECT pg_advisory_lock(hashtext('retail_medallion.embedded'))")
                 cursor.execute("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s", (owner,))
                 if cursor.fetchone() is None:
                     cursor.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(owner)))
@@ -146,13 +150,15 @@ class EmbeddedPostgres(EmbeddedServer):
     def prepare(self) -> None:
         """Initialise the data directory, whole or not at all."""
         data = self.data_directory
+        for abandoned in data.parent.glob(_DRAFT.format(data.name, "*")):
+            shutil.rmtree(abandoned, ignore_errors=True)
         if (data / "PG_VERSION").exists():
             return
         privileges = privileges_for(data)
         if data.is_relative_to(self._outside):
             self._make_outside()
-        draft = data.with_name(data.name + ".new")
-        shutil.rmtree(draft, ignore_errors=True)
+        # A name of its own each time: the initdb of a command that was killed may still be writing into the last one.
+        draft = data.with_name(_DRAFT.format(data.name, secrets.token_hex(4)))
         draft.mkdir(parents=True, mode=0o700)
         privileges.give(draft)
         with tempfile.NamedTemporaryFile("w", suffix=".password") as password:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from contextlib import closing
@@ -117,6 +118,23 @@ def test_four_processes_that_start_at_once_get_one_pair_of_servers(servers):
     seen = {process.communicate(timeout=120)[0] for process in racing}
     assert len(seen) == 1
     assert all(process.returncode == 0 for process in racing)
+
+
+@pytest.mark.parametrize("seconds", [0.6, 1.0, 1.3, 1.6])
+def test_a_start_that_was_killed_on_its_way_is_made_good_by_the_next(servers, seconds):
+    script = (
+        "import sys, pathlib\n"
+        "from retail_medallion.embedded import Servers\n"
+        "Servers(pathlib.Path(sys.argv[1]), environ={}).up()\n"
+    )
+    starting = subprocess.Popen([sys.executable, "-c", script, str(servers.home.path)])
+    time.sleep(seconds)
+    starting.kill()
+    starting.wait()
+    servers.up()
+    assert [s.state for s in servers.status()] == ["running", "running"]
+    servers.down()
+    assert remaining_in(servers) == []
 
 
 def test_after_a_kill_both_start_again_with_rows_and_objects(servers):
