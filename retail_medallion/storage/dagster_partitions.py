@@ -4,18 +4,19 @@ Plain Dagster runs a reversed range as an empty one, and a partitioned asset wit
 unpartitioned materialisation for both. Here they are refused.
 """
 
+from __future__ import annotations
+
 import contextlib
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import dagster as dg
 
 from retail_medallion.errors import ConfigurationError, DateRangeError
 
-# The modules that Dagster reads annotations from do without `from __future__ import annotations`.
-Context = dg.OutputContext | dg.InputContext
+Context: TypeAlias = dg.OutputContext | dg.InputContext
 
 
 @dataclass(frozen=True, order=True)
@@ -120,9 +121,10 @@ def recorded(context: dg.OutputContext, records: Iterator[PartitionRecord]) -> I
     """
     committed: list[PartitionRecord] = []
     try:
-        committed.extend(records)
+        for record in records:
+            committed.append(record)
+            context.log.debug("committed %s", record.partition or context.asset_key.to_user_string())
     except Exception:
-        # extend() keeps what came before the error.
         if committed and committed[0].partition is not None:
             events = [_materialization(context, record) for record in committed]
             for event in events:
@@ -154,21 +156,44 @@ def _materialization(context: dg.OutputContext, record: PartitionRecord) -> dg.A
     return dg.AssetMaterialization(context.asset_key, partition=record.partition, metadata=dict(record.metadata))
 
 
-def refuse_other_partitions(partition: str, asked: Sequence[str], done: set[str]) -> None:
-    """Check a partition that an asset hands over against those its run is for.
+class Handover:
+    """Checks what an asset hands over, partition by partition, against what its run is for.
 
     Args:
-        partition: The key handed over; added to ``done``.
-        asked: The keys of the run.
-        done: The keys handed over before.
-
-    Raises:
-        ConfigurationError: The run is not for this partition.
+        asked: The partition keys of the run.
     """
-    if partition not in asked:
-        raise ConfigurationError(
-            f"The asset handed over partition {partition}, which the run is not for",
-            why=f"the run is for {asked[0]} to {asked[-1]} ({len(asked)} partitions)",
-            fix="hand over only the partitions in context.partition_keys",
-        )
-    done.add(partition)
+
+    def __init__(self, asked: Sequence[str]) -> None:
+        self._asked = asked
+        self._done: set[tuple[str, str | None]] = set()
+
+    def check(self, partition: str, name: str | None = None) -> None:
+        """Refuse a partition (or one of its named datasets) the run is not for, or one handed over before.
+
+        Raises:
+            ConfigurationError: As said; nothing of it has been written.
+        """
+        if partition not in self._asked:
+            raise ConfigurationError(
+                f"The asset handed over partition {partition}, which the run is not for",
+                why=f"the run is for {self._asked[0]} to {self._asked[-1]} ({len(self._asked)} partitions)",
+                fix="hand over only the partitions in context.partition_keys",
+            )
+        if (partition, name) in self._done:
+            raise ConfigurationError(
+                f"The asset handed over partition {partition} twice", fix="hand over each partition once, whole"
+            )
+        self._done.add((partition, name))
+
+    def finish(self) -> None:
+        """Refuse to end while a partition of the run was not handed over: Dagster would record it as materialised.
+
+        Raises:
+            ConfigurationError: As said; the partitions handed over are written.
+        """
+        missing = [key for key in self._asked if key not in {partition for partition, _ in self._done}]
+        if missing:
+            raise ConfigurationError(
+                f"The asset did not hand over {len(missing)} of {len(self._asked)} partitions, the first {missing[0]}",
+                fix="hand over an empty table for a partition without rows",
+            )

@@ -1,7 +1,7 @@
 """Loading a stream of Arrow batches into a table, by COPY.
 
-Batches travel in COPY's binary format. Where a column has no binary form, or a batch holds an infinite date, rows travel
-in the text format instead; the table gets the same values either way.
+Batches travel in COPY's binary format. Where a column has no binary form, or a batch holds an infinite date, rows
+travel in the text format instead; the table gets the same values either way.
 """
 
 from __future__ import annotations
@@ -102,6 +102,10 @@ class _Run:
             self.failure = error
             raise
 
+    def readline(self, _size: int = -1, /) -> bytes:
+        """Not called: the driver asks for it in its types only."""
+        raise NotImplementedError
+
     def _same_format(self) -> Iterator[pa.RecordBatch]:
         while self._batches.upcoming is not None and self._batches.upcoming.in_text == self.in_text:
             taken = self._batches.pop()
@@ -164,9 +168,7 @@ def _prepared(reader: pa.RecordBatchReader, plans: Sequence[ColumnPlan]) -> Iter
     for whole in reader:
         for batch in _slices(whole):
             arrays = [plan.prepare(batch.column(plan.name)) for plan in plans]
-            in_text = always_text or any(
-                plan.has_infinity(values) for plan, values in zip(plans, arrays, strict=True)
-            )
+            in_text = always_text or any(plan.has_infinity(values) for plan, values in zip(plans, arrays, strict=True))
             yield _Prepared(pa.RecordBatch.from_arrays(arrays, [plan.name for plan in plans]), in_text)
 
 

@@ -11,7 +11,6 @@ import re
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import psycopg2
 import psycopg2.extensions
@@ -23,7 +22,7 @@ from retail_medallion.errors import DataContractError, RetailMedallionError, Sou
 from retail_medallion.storage.postgres.failures import translate, translated
 from retail_medallion.storage.postgres.parse import from_text
 from retail_medallion.storage.postgres.session import fix_wire_settings
-from retail_medallion.storage.postgres.types import QueryColumn, bound_query, describe_query
+from retail_medallion.storage.postgres.types import Parameters, QueryColumn, bound_query, describe_query
 
 BLOCK_BYTES = 6 << 20
 """Bytes of CSV parsed at a time; larger ones cost memory, smaller ones cost calls."""
@@ -37,7 +36,7 @@ def read_query(
     connection: psycopg2.extensions.connection,
     query: sql.Composable | str,
     columns: Sequence[str] | None = None,
-    parameters: Sequence[Any] | None = None,
+    parameters: Parameters | None = None,
 ) -> pa.RecordBatchReader:
     """Stream a query's rows with exact types.
 
@@ -49,7 +48,7 @@ def read_query(
         connection: A psycopg2 connection; the wire settings are applied to its session.
         query: A SELECT, VALUES or WITH .. SELECT without a trailing semicolon.
         columns: Names of the columns to read, in this order; None reads all.
-        parameters: Values for ``%s`` placeholders.
+        parameters: Values for ``%s`` or ``%(name)s`` placeholders; without any, a percent sign is just that.
 
     Returns:
         A stream whose fields carry the PostgreSQL type in their metadata; batches hold some megabytes each.
@@ -68,7 +67,7 @@ def open_query(
     connection: psycopg2.extensions.connection,
     query: sql.Composable | str,
     columns: Sequence[str] | None = None,
-    parameters: Sequence[Any] | None = None,
+    parameters: Parameters | None = None,
 ) -> Iterator[pa.RecordBatchReader]:
     """Stream a query's rows like :func:`read_query`; leaving the block early cancels the query there and then.
 
@@ -89,7 +88,7 @@ class QueryStream:
         connection: psycopg2.extensions.connection,
         query: sql.Composable | str,
         columns: Sequence[str] | None,
-        parameters: Sequence[Any] | None,
+        parameters: Parameters | None,
     ) -> None:
         with translated("preparing the query"):
             fix_wire_settings(connection)

@@ -89,7 +89,7 @@ class ColumnPlan:
             infinities = (MINUS_INFINITE_DATE, INFINITE_DATE)
         else:
             return False
-        return extremes["min"].as_py() == infinities[0] or extremes["max"].as_py() == infinities[1]
+        return bool(extremes["min"].as_py() == infinities[0] or extremes["max"].as_py() == infinities[1])
 
 
 def plan_column(name: str, given: pa.DataType, target: PostgresType) -> ColumnPlan:
@@ -173,9 +173,7 @@ def _is_string(kind: pa.DataType) -> bool:
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
-    )
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
 
 
 def _when(given: pa.DataType, fits: Callable[[pa.DataType], bool], sent: pa.DataType) -> pa.DataType | None:

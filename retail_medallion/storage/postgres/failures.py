@@ -19,9 +19,6 @@ from retail_medallion.errors import (
     SourceSchemaError,
 )
 
-RETRY_WHOLE_TRANSACTION = frozenset({"40001", "40P01"})
-"""SQLSTATEs after which the same transaction, begun anew, may succeed."""
-
 _BY_STATE: dict[str, type[RetailMedallionError]] = {
     "55P03": LockTimeoutError,
     "57014": ServiceUnavailableError,
@@ -95,13 +92,13 @@ def translated(where: str) -> Iterator[None]:
 
     The original is dropped from the chain, because logs print chains and the original may quote a row.
     """
-    failure: RetailMedallionError
+    failure: RetailMedallionError | None = None
     try:
         yield
-        return
     except (psycopg2.Error, sa.exc.DBAPIError) as error:
         failure = translate(error, where)
-    raise failure
+    if failure is not None:
+        raise failure
 
 
 def _without_state(error: psycopg2.Error, where: str) -> RetailMedallionError:

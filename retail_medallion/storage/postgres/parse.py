@@ -16,13 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retail_medallion.errors import DataContractError
+from retail_medallion.storage.postgres.calendar import MICROSECONDS_OF_A_DAY, days_of
 
 INFINITE_TIMESTAMP = (1 << 63) - 1
 MINUS_INFINITE_TIMESTAMP = -(1 << 63)
 INFINITE_DATE = (1 << 31) - 1
 MINUS_INFINITE_DATE = -(1 << 31)
-
-MICROSECONDS_OF_A_DAY = 86_400_000_000
 
 _TIMESTAMP = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?(\+00)?$"
 _DATE = r"^\d{4}-\d\d-\d\d$"
@@ -59,14 +58,6 @@ def from_text(text: pa.Array, wanted: pa.DataType, column: str) -> pa.Array:
         why=why,
         fix="cast the column in the query (column::text carries every value), or leave such rows out there",
     )
-
-
-def days_of(year: int, month: int, day: int) -> int:
-    """Count the days since 1970-01-01 in the proleptic Gregorian calendar; year 0 is 1 BC."""
-    shifted = year - (month <= 2)
-    era, of_era = divmod(shifted, 400)
-    of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
-    return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
 
 
 def _convert(text: pa.Array, wanted: pa.DataType) -> pa.Array:

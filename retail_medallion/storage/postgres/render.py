@@ -8,13 +8,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from retail_medallion.storage.postgres.calendar import MICROSECONDS_OF_A_DAY, date_of, days_of
 from retail_medallion.storage.postgres.parse import (
     INFINITE_DATE,
     INFINITE_TIMESTAMP,
-    MICROSECONDS_OF_A_DAY,
     MINUS_INFINITE_DATE,
     MINUS_INFINITE_TIMESTAMP,
-    days_of,
 )
 
 _FIRST_DAY = days_of(1, 1, 1)
@@ -23,7 +22,7 @@ _ESCAPES = (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"))
 
 
 def text_rows(batch: pa.RecordBatch) -> bytes:
-    """Render a batch as rows of COPY's text format: tab between values, ``\\N`` for NULL, one line a row."""
+    r"""Render a batch as rows of COPY's text format: tab between values, ``\N`` for NULL, one line a row."""
     columns = [_escaped(to_text(column)) for column in batch.columns]
     lines = pc.binary_join_element_wise(*columns, "\t", null_handling="replace", null_replacement="\\N")
     text = pc.binary_join_element_wise(lines, "", "\n").cast(pa.large_binary())
@@ -37,18 +36,8 @@ def to_text(values: pa.Array) -> pa.Array:
         return to_text(values.storage) if kind != pa.uuid() else _each(values.storage, bytes.hex)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         return _lists(values)
-    if pa.types.is_timestamp(kind):
-        return _temporal(
-            values,
-            pa.int64(),
-            _FIRST_DAY * MICROSECONDS_OF_A_DAY,
-            (_LAST_DAY + 1) * MICROSECONDS_OF_A_DAY - 1,
-            lambda number: _timestamp_text(number, "Z" if kind.tz else ""),
-        )
-    if pa.types.is_date32(kind):
-        return _temporal(values, pa.int32(), _FIRST_DAY, _LAST_DAY, _date_text)
-    if pa.types.is_time64(kind):
-        return _temporal(values, pa.int64(), 0, MICROSECONDS_OF_A_DAY - 1, lambda _: "24:00:00")
+    if pa.types.is_temporal(kind) and not pa.types.is_duration(kind) and not pa.types.is_interval(kind):
+        return _moments(values)
     if pa.types.is_duration(kind):
         return pc.binary_join_element_wise(pc.cast(values.view(pa.int64()), pa.string()), "microseconds", " ")
     if pa.types.is_interval(kind):
@@ -56,6 +45,16 @@ def to_text(values: pa.Array) -> pa.Array:
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
         return _each(values, lambda value: "\\x" + value.hex())
     return pc.cast(values, pa.string())
+
+
+def _moments(values: pa.Array) -> pa.Array:
+    kind = values.type
+    if pa.types.is_date32(kind):
+        return _temporal(values, pa.int32(), _FIRST_DAY, _LAST_DAY, _date_text)
+    if pa.types.is_time64(kind):
+        return _temporal(values, pa.int64(), 0, MICROSECONDS_OF_A_DAY - 1, lambda _: "24:00:00")
+    first, last = _FIRST_DAY * MICROSECONDS_OF_A_DAY, (_LAST_DAY + 1) * MICROSECONDS_OF_A_DAY - 1
+    return _temporal(values, pa.int64(), first, last, lambda number: _timestamp_text(number, "Z" if kind.tz else ""))
 
 
 def _escaped(text: pa.Array) -> pa.Array:
@@ -68,9 +67,7 @@ def _each(values: pa.Array, render: Callable[[Any], str]) -> pa.Array:
     return pa.array([None if value is None else render(value) for value in values.to_pylist()], pa.string())
 
 
-def _temporal(
-    values: pa.Array, storage: pa.DataType, first: int, last: int, odd: Callable[[int], str]
-) -> pa.Array:
+def _temporal(values: pa.Array, storage: pa.DataType, first: int, last: int, odd: Callable[[int], str]) -> pa.Array:
     """Render by kernel where the value is between ``first`` and ``last``, else each different value by ``odd``."""
     numbers = values.view(storage)
     is_odd = pc.fill_null(pc.or_(pc.less(numbers, first), pc.greater(numbers, last)), False)  # noqa: FBT003
@@ -99,14 +96,8 @@ def _date_text(number: int) -> str:
 
 
 def _day_and_era(days: int) -> tuple[str, str]:
-    """Name a day of the proleptic Gregorian calendar the way PostgreSQL does, with ``BC`` for years before 1."""
-    era, of_era = divmod(days + 719_468, 146_097)
-    year_of_era = (of_era - of_era // 1460 + of_era // 36_524 - of_era // 146_096) // 365
-    of_year = of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
-    shifted = (5 * of_year + 2) // 153
-    month = shifted + 3 if shifted < 10 else shifted - 9
-    year = year_of_era + era * 400 + (month <= 2)
-    day = of_year - (153 * shifted + 2) // 5 + 1
+    """Name a day the way PostgreSQL does, with ``BC`` for years before 1."""
+    year, month, day = date_of(days)
     return (f"{year:04}-{month:02}-{day:02}", "") if year > 0 else (f"{1 - year:04}-{month:02}-{day:02}", " BC")
 
 

@@ -89,7 +89,7 @@ def connect(settings: ConnectionSettings) -> psycopg2.extensions.connection:
         AccessDeniedError: The server refuses the credentials.
     """
     with translated(settings.where):
-        connection = psycopg2.connect(**settings.arguments())
+        connection: psycopg2.extensions.connection = psycopg2.connect(**settings.arguments())
         try:
             # Set while in autocommit: a setting made inside a transaction is undone when that transaction fails.
             connection.autocommit = True

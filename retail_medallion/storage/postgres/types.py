@@ -5,9 +5,9 @@ The rules are written down in ``docs/types.md``; :func:`arrow_type` is that tabl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg2.extensions
 import pyarrow as pa
@@ -21,6 +21,9 @@ POSTGRES_TYPE = b"postgres_type"
 
 CARRIED_AS = b"postgres_carried_as"
 """Key of a field's metadata, ``text`` where a string stands in for a type Arrow does not have."""
+
+Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any]
+"""Values for a query's placeholders, by position (``%s``) or by name (``%(name)s``)."""
 
 UTC_TIMESTAMP = pa.timestamp("us", "UTC")
 NAIVE_TIMESTAMP = pa.timestamp("us")
@@ -136,7 +139,7 @@ def arrow_field(name: str, postgres_type: PostgresType) -> pa.Field:
 
 
 def describe_query(
-    connection: psycopg2.extensions.connection, query: sql.Composable | str, parameters: Sequence[Any] | None = None
+    connection: psycopg2.extensions.connection, query: sql.Composable | str, parameters: Parameters | None = None
 ) -> list[QueryColumn]:
     """Find names and types of a query's columns; the query is planned, not run.
 
@@ -169,11 +172,11 @@ def describe_query(
 
 
 def bound_query(
-    cursor: psycopg2.extensions.cursor, query: sql.Composable | str, parameters: Sequence[Any] | None
+    cursor: psycopg2.extensions.cursor, query: sql.Composable | str, parameters: Parameters | None
 ) -> sql.Composable:
     """Put parameters into a query by the driver's quoting, because COPY takes no parameters of its own."""
     composed = query if isinstance(query, sql.Composable) else sql.SQL(query)
-    if parameters is None:
+    if not parameters:
         return composed
     return sql.SQL(cursor.mogrify(composed, parameters).decode())
 
@@ -238,7 +241,7 @@ def _typmod_of(column: psycopg2.extensions.Column) -> int:
     if column.precision is not None and column.scale is not None:
         if column.precision == _DESCRIPTION_UNKNOWN:
             return _NO_TYPMOD
-        return ((column.precision << 16) | column.scale) + _TYPMOD_HEADER
+        return int((column.precision << 16) | column.scale) + _TYPMOD_HEADER
     return _NO_TYPMOD
 
 
