@@ -1,0 +1,60 @@
+"""Surrogate keys: the first 128 bits of SHA-256 over (entity, source, source key), as a uuid.
+
+The same function exists here and, as `gold.member_key`, in the warehouse. A key depends on nothing but its row's own
+identity, so whatever order days are loaded in, and whether a dimension row or the fact that refers to it comes first,
+the key is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+
+SEPARATOR = "\x1f"
+"""Between the parts of a key. Source keys never hold control characters, so no two tuples serialise alike."""
+
+NOT_APPLICABLE = uuid.UUID(int=0)
+"""Member every dimension has for a reference that is empty, such as the buyer of an anonymous sale."""
+
+INVALID = uuid.UUID(int=1)
+"""Member every dimension has for a reference that cannot be one."""
+
+
+def member_key(entity: str, source_system: str, id_: str | None) -> uuid.UUID:
+    """The key of one business object of one source.
+
+    Args:
+        entity: Canonical entity, such as `products`.
+        source_system: Code of the source.
+        id_: The object's key in the source; None gives the member *not applicable*.
+    """
+    if id_ is None:
+        return NOT_APPLICABLE
+    content = SEPARATOR.join((entity, source_system, id_)).encode()
+    return uuid.UUID(bytes=hashlib.sha256(content).digest()[:16])
+
+
+# decode(.., 'escape') is immutable where convert_to() is not, so that the planner folds the function into the query:
+# called row by row it would cost more than the hash. Its result is UTF-8 because the database is (checked when the
+# schema is made); the doubled backslashes undo the only escape it knows.
+CREATE_FUNCTIONS = r"""
+CREATE OR REPLACE FUNCTION gold.member_key(entity text, source_system text, id text) RETURNS uuid
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN id IS NULL THEN '00000000-0000-0000-0000-000000000000'::uuid
+        ELSE encode(substring(sha256(decode(replace(entity || chr(31) || source_system || chr(31) || id, '\', '\\'),
+                                            'escape')) FROM 1 FOR 16), 'hex')::uuid END
+$$;
+COMMENT ON FUNCTION gold.member_key(text, text, text) IS
+    'Surrogate key of a business object: first 128 bits of sha256(entity, U+001F, source_system, U+001F, id); an empty id gives the member "not applicable".';
+
+CREATE OR REPLACE FUNCTION gold.minor_digits(currency_code text) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN currency_code IN ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND',
+                               'VUV', 'XAF', 'XOF', 'XPF') THEN 0
+        WHEN currency_code IN ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') THEN 3
+        WHEN currency_code IN ('CLF', 'UYW') THEN 4
+        ELSE 2 END
+$$;
+COMMENT ON FUNCTION gold.minor_digits(text) IS 'Decimal digits of the smallest unit of an ISO 4217 currency.';
+"""

@@ -1,0 +1,374 @@
+"""Recomputes the rows of one scope of a Gold table and changes only what differs.
+
+One instance lives for one transaction of one source. Its steps for a table: compute the rows of the scope from current
+Silver into a temporary table; find stored rows of the scope that are not among them; make sure that every dimension
+member the new rows refer to exists; delete, insert and update; tell the Gold tables that read this one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psycopg2 import sql
+
+from retail_medallion.gold.definition import GoldTable
+from retail_medallion.gold.registry import TABLES, referencing
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+_FACT_OF_SOURCE = "t.source_key = gold.member_key('sources', %(source)s, %(source)s)"
+_MEMBER_OF_SOURCE = "t.source_system = %(source)s"
+
+
+@dataclass
+class Changes:
+    """What one transaction changed.
+
+    Attributes:
+        written: Rows inserted or updated.
+        removed: Rows deleted.
+        inferred: Dimension members written because a row refers to them.
+        released: Inferred members deleted because nothing refers to them any more.
+    """
+
+    written: int = 0
+    removed: int = 0
+    inferred: int = 0
+    released: int = 0
+
+
+def temporary(kind: str, table: GoldTable) -> sql.Identifier:
+    """Name of the temporary table of that kind: `scope`, `staged` or `gone`."""
+    return sql.Identifier("pg_temp", f"gold_{kind}_{table.name}")
+
+
+def names(columns: tuple[str, ...] | list[str], alias: str | None = None) -> sql.Composed:
+    """Quoted column names, separated by commas."""
+    return sql.SQL(", ").join([sql.Identifier(alias, c) if alias else sql.Identifier(c) for c in columns])
+
+
+def of_source(table: GoldTable) -> sql.SQL:
+    """Condition that a row `t` of the table belongs to the source `%(source)s`."""
+    if not table.has_source:
+        return sql.SQL("true")
+    return sql.SQL(_FACT_OF_SOURCE if "source_key" in table.column_names and not table.always else _MEMBER_OF_SOURCE)
+
+
+class Refresh:
+    """The recomputation of one transaction.
+
+    Args:
+        cursor: Cursor of the transaction; its locks are already held.
+        source: Code of the source.
+    """
+
+    def __init__(self, cursor: Cursor, source: str) -> None:
+        self._cursor = cursor
+        self._parameters = {"source": source}
+        self.changes = Changes()
+        # Text of rows goes into their hash: it may not depend on the session's settings.
+        cursor.execute("SET LOCAL TIME ZONE 'UTC'; SET LOCAL datestyle TO 'ISO, YMD'; SET LOCAL intervalstyle TO 'iso_8601'")
+        cursor.execute("DROP TABLE IF EXISTS pg_temp.gold_released")
+        cursor.execute("CREATE TEMP TABLE gold_released (dimension text, key uuid) ON COMMIT DROP")
+
+    def run(self, template: str, **parts: sql.Composable) -> int:
+        """Execute a statement; the number of rows it touched."""
+        self._cursor.execute(sql.SQL(template).format(**parts), self._parameters)
+        return self._cursor.rowcount
+
+    def count(self, template: str, **parts: sql.Composable) -> int:
+        """Execute a query that gives one number."""
+        self.run(template, **parts)
+        row = self._cursor.fetchone()
+        return 0 if row is None else int(row[0])
+
+    def open_scope(self, table: GoldTable, ids: sql.Composable | None = None, *, forced: bool = False) -> sql.Identifier:
+        """Make the table's scope from a query of ids; a forced id of a dimension gets a member even if unknown."""
+        scope = temporary("scope", table)
+        self.run("DROP TABLE IF EXISTS {scope}", scope=scope)
+        self.run("CREATE TEMP TABLE {name} (id text PRIMARY KEY, forced boolean NOT NULL) ON COMMIT DROP", name=scope_name(scope))
+        if ids is not None:
+            self.run(
+                "INSERT INTO {scope} SELECT DISTINCT id, {forced} FROM ({ids}) ids WHERE id IS NOT NULL",
+                scope=scope,
+                forced=sql.Literal(forced),
+                ids=ids,
+            )
+            self.run("ANALYZE {scope}", scope=scope)
+        return scope
+
+    def refresh(self, table: GoldTable, *, whole: bool) -> tuple[int, int]:
+        """Bring the rows of the table's scope up to date.
+
+        Args:
+            table: The table; its scope is open.
+            whole: The scope is everything the source has: stored rows outside of it are removed too.
+
+        Returns:
+            Rows inserted or updated, and rows removed.
+        """
+        self.stage(table, whole=whole)
+        staged, gone = temporary("staged", table), temporary("gone", table)
+        target = sql.Identifier("gold", table.name)
+        same_key = sql.SQL(" AND ").join([sql.SQL("t.{0} = s.{0}").format(sql.Identifier(c)) for c in table.primary_key])
+        self.run("DROP TABLE IF EXISTS {gone}", gone=gone)
+        self.run(
+            "CREATE TEMP TABLE {name} ON COMMIT DROP AS SELECT t.* FROM {target} t"
+            " WHERE {belongs} AND NOT EXISTS (SELECT FROM {staged} s WHERE {same_key})",
+            name=scope_name(gone),
+            target=target,
+            belongs=self._belongs(table, whole=whole),
+            staged=staged,
+            same_key=same_key,
+        )
+        removed = self._cursor.rowcount
+        self.run(
+            "DELETE FROM {staged} s USING {target} t WHERE {same_key} AND t.row_hash = s.row_hash",
+            staged=staged,
+            target=target,
+            same_key=same_key,
+        )
+        if not removed and not self.count("SELECT count(*) FROM {staged}", staged=staged):
+            return 0, 0
+        self._ensure_members(table)
+        replaced = sql.SQL(
+            "SELECT t.* FROM {target} t JOIN {staged} s ON {same_key} UNION ALL SELECT * FROM {gone}"
+        ).format(target=target, staged=staged, same_key=same_key, gone=gone)
+        self._remember_released(table, replaced)
+        self._notify(table, replaced, staged)
+        if removed:
+            self._remove(table, gone)
+        return self._upsert(table), removed
+
+    def stage(self, table: GoldTable, *, whole: bool) -> None:
+        """Compute the scope's rows, with their hash, into the temporary table `staged`.
+
+        A dimension that refers to itself may need members its scope does not have: they join the scope until none is
+        missing, because the foreign key is checked at the end of one INSERT.
+        """
+        own = [column for column, to in table.dimension_references.items() if to == table.name]
+        staged, scope = temporary("staged", table), temporary("scope", table)
+        while True:
+            self._compute(table)
+            if table.has_members:
+                self._stage_placeholders(table, own, whole=whole)
+            if not own:
+                return
+            missing = 0
+            for column in own:
+                missing += self.run(
+                    "INSERT INTO {scope} AS present SELECT DISTINCT s.{id}, true FROM {staged} s WHERE s.{id} IS NOT NULL"
+                    " AND NOT EXISTS (SELECT FROM {staged} o WHERE o.{key} = s.{column})"
+                    " AND NOT EXISTS (SELECT FROM {target} t WHERE t.{key} = s.{column})"
+                    " ON CONFLICT (id) DO UPDATE SET forced = true WHERE NOT present.forced",
+                    scope=scope,
+                    staged=staged,
+                    id=sql.Identifier(f"{column}_of"),
+                    column=sql.Identifier(column),
+                    key=sql.Identifier(table.primary_key[0]),
+                    target=sql.Identifier("gold", table.name),
+                )
+            if not missing:
+                return
+
+    def release(self) -> None:
+        """Delete inferred members that lost their last reference in this transaction."""
+        self.run("SELECT DISTINCT dimension FROM pg_temp.gold_released ORDER BY 1")
+        for (dimension,) in self._cursor.fetchall():
+            key = sql.Identifier(TABLES[dimension].primary_key[0])
+            self.changes.released += self.run(
+                "DELETE FROM {target} d WHERE d.is_inferred"
+                " AND d.{key} IN (SELECT r.key FROM pg_temp.gold_released r WHERE r.dimension = {dimension}) AND NOT ({used})",
+                target=sql.Identifier("gold", dimension),
+                key=key,
+                dimension=sql.Literal(dimension),
+                used=_is_used(dimension, sql.SQL("d.{}").format(key)),
+            )
+
+    def _compute(self, table: GoldTable) -> None:
+        staged = temporary("staged", table)
+        behind = [sql.Identifier("q", f"{column}_of") for column in table.inferring]
+        typed = [
+            sql.SQL("CAST(q.{0} AS {1}) AS {0}").format(sql.Identifier(c.name), sql.SQL(c.type)) for c in table.columns
+        ]
+        self.run("DROP TABLE IF EXISTS {staged}", staged=staged)
+        self.run(
+            "CREATE TEMP TABLE {name} ON COMMIT DROP AS SELECT r.*, md5(ROW({hashed})::text)::uuid AS row_hash FROM ("
+            "SELECT {columns} FROM ({select}) q) r",
+            name=scope_name(staged),
+            hashed=names(table.column_names, "r"),
+            columns=sql.SQL(", ").join([*typed, *behind]),
+            select=sql.SQL(table.select).format(scope=temporary("scope", table)),
+        )
+        self.run("ANALYZE {staged}", staged=staged)
+
+    def _stage_placeholders(self, table: GoldTable, own: list[str], *, whole: bool) -> None:
+        """Stage a placeholder for every member that Silver does not know and something refers to."""
+        staged, key = temporary("staged", table), sql.Identifier(table.primary_key[0])
+        used = [_is_used(table.name, sql.SQL("t.{}").format(key))]
+        used += [
+            sql.SQL("EXISTS (SELECT FROM {} o WHERE o.{} = t.{})").format(staged, sql.Identifier(column), key) for column in own
+        ]
+        unknown = sql.SQL(
+            "SELECT scope.id FROM {scope} scope WHERE scope.forced"
+            " UNION SELECT t.{id} FROM {target} t WHERE {belongs} AND ({used})"
+        ).format(
+            scope=temporary("scope", table),
+            id=sql.Identifier(str(table.id_column)),
+            target=sql.Identifier("gold", table.name),
+            belongs=self._belongs(table, whole=whole),
+            used=sql.SQL(" OR ").join(used),
+        )
+        columns = names(table.column_names)
+        self.run(
+            "INSERT INTO {staged} ({columns}, row_hash)"
+            " SELECT {columns}, md5(ROW({columns})::text)::uuid FROM ("
+            " SELECT {values} FROM (SELECT u.id, {value} AS key, '(unknown ' || u.id || ')' AS label FROM ({unknown}) u) m"
+            " WHERE NOT EXISTS (SELECT FROM {staged} s WHERE s.{key} = m.key)) placeholders",
+            staged=staged,
+            columns=columns,
+            values=placeholder_values(table, source=sql.SQL("%(source)s")),
+            value=sql.SQL(table.scope_value),
+            unknown=unknown,
+            key=key,
+        )
+
+    def _belongs(self, table: GoldTable, *, whole: bool) -> sql.Composable:
+        if whole:
+            return of_source(table)
+        return sql.SQL("{source} AND t.{column} IN (SELECT {value} FROM {scope})").format(
+            source=of_source(table),
+            column=sql.Identifier(table.scope_column),
+            value=sql.SQL(table.scope_value),
+            scope=temporary("scope", table),
+        )
+
+    def _ensure_members(self, table: GoldTable) -> None:
+        """Give every member the staged rows refer to a row: what Silver knows about it, else a placeholder.
+
+        The key is the same either way, so when the real row comes it fills the member and no fact is touched.
+        """
+        for column, dimension in table.inferring.items():
+            if dimension == table.name:
+                continue
+            member = TABLES[dimension]
+            missing = sql.SQL(
+                "SELECT s.{id} AS id FROM {staged} s WHERE s.{id} IS NOT NULL"
+                " AND NOT EXISTS (SELECT FROM {target} d WHERE d.{key} = s.{column})"
+            ).format(
+                id=sql.Identifier(f"{column}_of"),
+                staged=temporary("staged", table),
+                target=sql.Identifier("gold", dimension),
+                key=sql.Identifier(member.primary_key[0]),
+                column=sql.Identifier(column),
+            )
+            scope = self.open_scope(member, missing, forced=True)
+            if self.count("SELECT count(*) FROM {scope}", scope=scope):
+                self.changes.inferred += self.refresh(member, whole=False)[0]
+
+    def _remember_released(self, table: GoldTable, replaced: sql.Composable) -> None:
+        for column, dimension in table.dimension_references.items():
+            self.run(
+                "INSERT INTO pg_temp.gold_released SELECT DISTINCT {dimension}, r.{column} FROM ({replaced}) r",
+                dimension=sql.Literal(dimension),
+                column=sql.Identifier(column),
+                replaced=replaced,
+            )
+
+    def _notify(self, table: GoldTable, replaced: sql.Composable, staged: sql.Identifier | None) -> None:
+        for told in table.notifies:
+            images = sql.SQL("SELECT r.{role} AS id FROM ({replaced}) r").format(
+                role=sql.Identifier(told.role), replaced=replaced
+            )
+            if staged is not None:
+                images += sql.SQL(" UNION SELECT s.{role} FROM {staged} s").format(role=sql.Identifier(told.role), staged=staged)
+            self.run(
+                "INSERT INTO meta.pending (consumer, source_system, role, id)"
+                " SELECT {consumer}, %(source)s, {role}, images.id::text FROM ({images}) images"
+                " GROUP BY images.id::text ORDER BY 4"
+                " ON CONFLICT (consumer, source_system, role, id) DO UPDATE SET seq = nextval('meta.pending_seq')",
+                consumer=sql.Literal(told.consumer),
+                role=sql.Literal(told.role),
+                images=images,
+            )
+
+    def _remove(self, table: GoldTable, gone: sql.Identifier) -> None:
+        key = sql.Identifier(table.primary_key[0])
+        for name in table.cascades:
+            child = TABLES[name]
+            # The foreign key would delete the children too, but nobody would hear of it.
+            orphans = sql.SQL("SELECT t.* FROM {child} t WHERE t.{key} IN (SELECT g.{key} FROM {gone} g)").format(
+                child=sql.Identifier("gold", name), key=key, gone=gone
+            )
+            self._remember_released(child, orphans)
+            self._notify(child, orphans, None)
+            self.changes.removed += self.run(
+                "DELETE FROM {child} t WHERE t.{key} IN (SELECT g.{key} FROM {gone} g)",
+                child=sql.Identifier("gold", name),
+                key=key,
+                gone=gone,
+            )
+        self.run(
+            "DELETE FROM {target} t USING {gone} s WHERE {same_key}",
+            target=sql.Identifier("gold", table.name),
+            gone=gone,
+            same_key=sql.SQL(" AND ").join([sql.SQL("t.{0} = s.{0}").format(sql.Identifier(c)) for c in table.primary_key]),
+        )
+
+    def _upsert(self, table: GoldTable) -> int:
+        stored = [*table.column_names, "row_hash"]
+        updated = [c for c in stored if c not in table.primary_key]
+        return self.run(
+            "INSERT INTO {target} ({stored}) SELECT {stored} FROM {staged} ORDER BY {key}"
+            " ON CONFLICT ({key}) DO UPDATE SET {updates}",
+            target=sql.Identifier("gold", table.name),
+            stored=names(stored),
+            staged=temporary("staged", table),
+            key=names(table.primary_key),
+            updates=sql.SQL(", ").join([sql.SQL("{0} = excluded.{0}").format(sql.Identifier(c)) for c in updated]),
+        )
+
+
+def scope_name(temporary_table: sql.Identifier) -> sql.Identifier:
+    """The bare name CREATE TEMP TABLE wants."""
+    return sql.Identifier(temporary_table.strings[-1])
+
+
+def placeholder_values(table: GoldTable, *, source: sql.Composable, fixed: bool = False) -> sql.Composed:
+    """Expressions over `id`, `key` and `label` that give a member nothing is known about.
+
+    Args:
+        table: The dimension.
+        source: Its source, as SQL.
+        fixed: One of the fixed members, which belong to no source and are not inferred.
+    """
+    tenant = sql.SQL("''") if fixed else sql.SQL("(SELECT tenant FROM silver_meta.source WHERE source_system = {})").format(source)
+    own: dict[str, sql.Composable] = {
+        table.primary_key[0]: sql.SQL("m.key"),
+        "source_system": source,
+        str(table.id_column): sql.SQL("m.id"),
+        "tenant": tenant,
+        "is_inferred": sql.SQL("false" if fixed else "true"),
+    }
+    values: list[sql.Composable] = []
+    for column in table.columns:
+        if column.name in own:
+            value = own[column.name]
+        elif column.references:
+            value = sql.SQL("'00000000-0000-0000-0000-000000000000'")
+        else:
+            value = sql.SQL(column.inferred or "NULL")
+        values.append(sql.SQL("CAST({} AS {}) AS {}").format(value, sql.SQL(column.type), sql.Identifier(column.name)))
+    return sql.SQL(", ").join(values)
+
+
+def _is_used(dimension: str, key: sql.Composable) -> sql.Composable:
+    uses: list[sql.Composable] = [
+        sql.SQL("EXISTS (SELECT FROM {} u WHERE u.{} = {})").format(
+            sql.Identifier("gold", user.name), sql.Identifier(column), key
+        )
+        for user, column in referencing(dimension)
+    ]
+    return sql.SQL(" OR ").join(uses) if uses else sql.SQL("false")

@@ -1,0 +1,72 @@
+"""All Gold tables, in an order in which each one comes after those it refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from retail_medallion.errors import ModelError
+from retail_medallion.gold.definition import GoldTable
+from retail_medallion.gold.tables import (
+    dim_category,
+    dim_customer,
+    dim_date,
+    dim_location,
+    dim_payment_method,
+    dim_product,
+    dim_source,
+    dim_supplier,
+    fct_sale,
+    fct_sale_item,
+    fct_transaction,
+    mart_daily_sales,
+)
+
+TABLES: Mapping[str, GoldTable] = {
+    module.TABLE.name: module.TABLE
+    for module in (
+        dim_date,
+        dim_source,
+        dim_category,
+        dim_supplier,
+        dim_product,
+        dim_location,
+        dim_customer,
+        dim_payment_method,
+        fct_sale,
+        fct_sale_item,
+        fct_transaction,
+        mart_daily_sales,
+    )
+}
+"""Table name to table. Materialising them in this order leaves nothing pending but rows whose parent does not exist."""
+
+
+def table(name: str) -> GoldTable:
+    """The Gold table of that name.
+
+    Raises:
+        ModelError: There is none.
+    """
+    try:
+        return TABLES[name]
+    except KeyError:
+        raise ModelError(f"There is no Gold table {name!r}.", fix=f"Use one of: {', '.join(TABLES)}") from None
+
+
+def referencing(dimension: str) -> list[tuple[GoldTable, str]]:
+    """Every (table, column) that points at members of a dimension."""
+    return [(t, column) for t in TABLES.values() for column, to in t.dimension_references.items() if to == dimension]
+
+
+def written_with(name: str) -> list[str]:
+    """Every table a write of `name` may write to: itself, the dimensions whose members it may infer, and its children."""
+    found: set[str] = set()
+    open_names = [name]
+    while open_names:
+        current = open_names.pop()
+        if current in found:
+            continue
+        found.add(current)
+        one = TABLES[current]
+        open_names += [*one.dimension_references.values(), *one.cascades, *one.loosens]
+    return sorted(found)

@@ -1,0 +1,166 @@
+"""Writes a partition of a Gold table: brings the table up to date with everything Silver has recorded for a source.
+
+A Gold row is a function of the current Silver of its source. A write recomputes every row that depends on a pending key,
+and, where the day was reflected before, on a key the day's Silver partition mentions. It reads no clock and no sequence
+into a stored column. So whatever order days are written in, however often, and whoever else writes meanwhile: once a
+write has started after the last change of Silver, the table is the function of Silver that its SQL says.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from psycopg2 import sql
+
+from retail_medallion.errors import ConfigurationError
+from retail_medallion.gold import pending
+from retail_medallion.gold.definition import GoldTable
+from retail_medallion.gold.months import ensure_months
+from retail_medallion.gold.refresh import Refresh
+from retail_medallion.gold.registry import TABLES, table, written_with
+from retail_medallion.storage.partitioned import PartitionReport
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+    from psycopg2.extensions import cursor as Cursor
+
+
+class GoldWriter:
+    """The partition writer of one Gold table of one source.
+
+    Args:
+        name: Name of the Gold table.
+        source_system: Code of the source.
+    """
+
+    def __init__(self, name: str, source_system: str) -> None:
+        self._table = table(name)
+        self._source = source_system
+
+    def locks(self, partition: str) -> Sequence[str]:  # noqa: ARG002 every day of a table shares its locks
+        """The locks of this table and of every table whose rows it may write, of this source only."""
+        return [f"gold.{name}|{self._source}" for name in written_with(self._table.name)]
+
+    def write(self, connection: sa.Connection, partition: str) -> PartitionReport:
+        """Bring the table up to date.
+
+        Args:
+            connection: Connection in a READ COMMITTED transaction that holds the locks and has read nothing yet.
+            partition: The day, as YYYY-MM-DD.
+
+        Raises:
+            ConfigurationError: The source was never registered in Silver.
+        """
+        day = dt.date.fromisoformat(partition)
+        with connection.connection.cursor() as cursor:
+            refresh = Refresh(cursor, self._source)
+            self._require_source(cursor)
+            taken, everything = pending.take(cursor, self._table, self._source, day)
+            whole = everything or self._table.always
+            scope = refresh.open_scope(self._table, self._scope_ids(whole=whole))
+            wanted = refresh.count("SELECT count(*) FROM {scope}", scope=scope)
+            waiting = 0
+            if wanted or whole:
+                self._make_months(cursor, scope)
+                self._lock_tables(cursor)
+                self._ensure_source(cursor, refresh)
+                if self._table.name == "dim_source":
+                    self._tell_of_new_settings(cursor)
+                written, removed = refresh.refresh(self._table, whole=whole)
+                refresh.changes.written += written
+                refresh.changes.removed += removed
+                refresh.release()
+            if taken:
+                waiting = pending.settle(cursor, self._table, self._source, scope)
+            changes = refresh.changes
+            return PartitionReport(
+                rows=self._rows_of(cursor, day),
+                metadata={
+                    "pending_keys": taken,
+                    "recomputed": wanted,
+                    "written": changes.written,
+                    "removed": changes.removed,
+                    "inferred_members": changes.inferred,
+                    "released_members": changes.released,
+                    "waiting_for_parent": waiting,
+                },
+                skipped=not (changes.written or changes.removed or changes.inferred or changes.released),
+            )
+
+    def _require_source(self, cursor: Cursor) -> None:
+        cursor.execute("SELECT FROM silver_meta.source WHERE source_system = %s", (self._source,))
+        if cursor.fetchone() is None:
+            raise ConfigurationError(
+                f"The source {self._source!r} is not registered in the warehouse.",
+                where=f"{self._source}/gold/{self._table.name}",
+                why="Silver registers a source when its first partition is written.",
+                fix=f"Materialise the Silver assets of {self._source} first.",
+            )
+
+    def _scope_ids(self, *, whole: bool) -> sql.Composable:
+        if whole:
+            return sql.SQL(self._table.all_ids)
+        if self._table.expand is not None:
+            return sql.SQL(self._table.expand).format(wanted=pending.WANTED)
+        return sql.SQL("SELECT id FROM {}").format(pending.WANTED)
+
+    def _make_months(self, cursor: Cursor, scope: sql.Identifier) -> None:
+        if self._table.months is None:
+            return
+        cursor.execute(sql.SQL(self._table.months).format(scope=scope), {"source": self._source})
+        ensure_months(cursor, self._table, [row[0] for row in cursor.fetchall()])
+
+    def _lock_tables(self, cursor: Cursor) -> None:
+        """Take the table locks of all coming writes at once, in one order, so that no two transactions deadlock."""
+        for name in sorted({*written_with(self._table.name), "dim_source"}):
+            cursor.execute(sql.SQL("LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE").format(sql.Identifier("gold", name)))
+
+    def _ensure_source(self, cursor: Cursor, refresh: Refresh) -> None:
+        source: GoldTable = TABLES["dim_source"]
+        if "source_key" not in self._table.column_names or self._table is source:
+            return
+        cursor.execute("SELECT FROM gold.dim_source WHERE source_system = %s", (self._source,))
+        if cursor.fetchone() is None:
+            refresh.open_scope(source, sql.SQL(source.all_ids))
+            refresh.refresh(source, whole=False)
+
+    def _tell_of_new_settings(self, cursor: Cursor) -> None:
+        """Tenant and time zone of a source go into rows of other tables: a change makes all of them pending."""
+        cursor.execute(
+            "SELECT FROM silver_meta.source s JOIN gold.dim_source d USING (source_system)"
+            " WHERE s.source_system = %s AND (s.tenant, s.timezone) IS DISTINCT FROM (d.tenant, d.timezone)",
+            (self._source,),
+        )
+        if cursor.fetchone() is not None:
+            for other in TABLES.values():
+                if other.consumes:
+                    pending.mark_everything(cursor, other.name, self._source)
+
+    def _rows_of(self, cursor: Cursor, day: dt.date) -> int:
+        """Rows of the source that came from the day: of its Silver partition, or of the day itself in a mart."""
+        parameters = {"source": self._source, "day": day}
+        if "silver_partition" not in self._table.column_names:
+            if self._table.kind != "mart":
+                cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("gold", self._table.name)))
+            else:
+                cursor.execute(
+                    sql.SQL(
+                        "SELECT count(*) FROM {} WHERE source_key = gold.member_key('sources', %(source)s, %(source)s)"
+                        " AND sale_date = %(day)s"
+                    ).format(sql.Identifier("gold", self._table.name)),
+                    parameters,
+                )
+        else:
+            of = "source_key = gold.member_key('sources', %(source)s, %(source)s)"
+            if self._table.has_members:
+                of = "source_system = %(source)s"
+            cursor.execute(
+                sql.SQL("SELECT count(*) FROM {} WHERE {} AND silver_partition = %(day)s").format(
+                    sql.Identifier("gold", self._table.name), sql.SQL(of)
+                ),
+                parameters,
+            )
+        row = cursor.fetchone()
+        return 0 if row is None else int(row[0])
