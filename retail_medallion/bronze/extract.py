@@ -10,7 +10,7 @@ from datetime import date
 import pyarrow as pa
 
 from retail_medallion.bronze.block import EXTRACTED_AT, ExtractBlock
-from retail_medallion.bronze.evolution import check_evolution, evolve
+from retail_medallion.bronze.evolution import check_evolution
 from retail_medallion.bronze.merge import merge
 from retail_medallion.bronze.observed import later_day_observed, was_observed
 from retail_medallion.bronze.progress import Log, Progress
@@ -23,6 +23,7 @@ from retail_medallion.storage.parquet_file import LocalParquet, workspace, write
 from retail_medallion.storage.parquet_store import IDENTITY_KEY, KeptObject, ObjectInfo, ParquetStore
 from retail_medallion.storage.partitioned import PartitionData
 from retail_medallion.storage.postgres.copy_out import open_query
+from retail_medallion.storage.schema_evolution import evolve
 
 EXTRACTED_AT_FIELD = pa.field(EXTRACTED_AT, pa.timestamp("us", "UTC"))
 

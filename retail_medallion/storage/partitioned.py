@@ -45,10 +45,12 @@ class PartitionedOutput:
 
     Args:
         partitions: An iterable of :class:`PartitionData`; a generator keeps one partition in memory at a time.
+        names: The datasets that every partition has, where it has several: so it is known when one is complete.
     """
 
-    def __init__(self, partitions: Iterable[PartitionData]) -> None:
+    def __init__(self, partitions: Iterable[PartitionData], *, names: Sequence[str] | None = None) -> None:
         self._partitions = iter(partitions)
+        self.names = frozenset(names) if names else None
 
     def __iter__(self) -> Iterator[PartitionData]:
         return self._partitions

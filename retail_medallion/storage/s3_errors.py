@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionClosedError,
     HTTPClientError,
     IncompleteReadError,
     NoCredentialsError,
@@ -16,6 +15,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ResponseStreamingError,
 )
+from botocore.exceptions import ConnectionError as BotoConnectionError
 from urllib3.exceptions import HTTPError
 
 from retail_medallion.errors import (
@@ -29,7 +29,7 @@ from retail_medallion.errors import (
 
 TRANSPORT_ERRORS: tuple[type[Exception], ...] = (
     HTTPClientError,
-    ConnectionClosedError,
+    BotoConnectionError,
     IncompleteReadError,
     ResponseStreamingError,
     HTTPError,

@@ -4,10 +4,11 @@ import math
 from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retail_medallion.bronze.block import ExtractBlock, Mode
@@ -37,6 +38,7 @@ keys = st.one_of(st.none(), st.sampled_from(["", "a", "A", "é", "z", "\U0001f60
 values = st.one_of(st.none(), st.integers(0, 2))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(keys, values), st.dictionaries(keys, values), st.integers(1, 4), st.integers(1, 4))
 def test_a_row_seen_before_stays_unless_the_new_extract_has_its_key_with_other_content(old, new, cut_old, cut_new):
     schema = pa.schema([("k", pa.string()), ("v", pa.int64()), STAMP])
@@ -57,6 +59,7 @@ def test_a_row_seen_before_stays_unless_the_new_extract_has_its_key_with_other_c
 lines = st.dictionaries(st.tuples(st.integers(0, 4), st.integers(0, 3)), values)
 
 
+@settings(deadline=None)
 @given(lines, lines, st.integers(1, 4), st.integers(1, 4))
 def test_the_newest_extract_of_a_document_wins_whole_and_other_documents_stay(old, new, cut_old, cut_new):
     schema = pa.schema([("doc", pa.int32()), ("k", pa.int64()), ("v", pa.int64()), STAMP])
@@ -78,6 +81,7 @@ def test_the_newest_extract_of_a_document_wins_whole_and_other_documents_stay(ol
 pairs = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=8)
 
 
+@settings(deadline=None)
 @given(pairs, pairs, st.integers(1, 3), st.integers(1, 3))
 def test_where_a_key_is_not_unique_every_different_row_is_kept_and_none_is_doubled(old, new, cut_old, cut_new):
     schema = pa.schema([("k", pa.int64()), ("v", pa.int64()), STAMP])
@@ -107,7 +111,7 @@ def digest(table: pa.Table) -> str:
     return result.hexdigest()
 
 
-SAMPLES = {
+SAMPLES: dict[str, tuple[pa.DataType, list[Any]]] = {
     "uuid": (pa.uuid(), [b"a" * 16, b"b" * 16, None]),
     "decimal128": (pa.decimal128(12, 2), [Decimal("-1.50"), Decimal("2.00"), None]),
     "decimal256": (pa.decimal256(60, 10), [Decimal("-1.5"), Decimal("1e40"), None]),

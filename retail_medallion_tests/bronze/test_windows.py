@@ -14,6 +14,7 @@ from retail_medallion_tests.bronze.harness import FIRST, Source, changed, day
 ZONES = sorted(available_timezones())
 
 
+@settings(deadline=None)
 @given(
     zone=st.sampled_from(ZONES),
     wall=st.datetimes(min_value=datetime(2025, 3, 2), max_value=datetime(2026, 3, 2)),  # noqa: DTZ001
