@@ -19,9 +19,8 @@ def decimal(value: int | None, places: int) -> str | None:
     """A whole number of `10**-places` as decimal text."""
     if value is None:
         return None
-    unit = 10**places
-    sign = "-" if value < 0 else ""
-    return f"{sign}{abs(value) // unit}.{abs(value) % unit:0{places}d}"
+    digits = str(value).zfill(places + 1 if value >= 0 else places + 2)
+    return f"{digits[:-places]}.{digits[-places:]}"
 
 
 def money(cents: int | None) -> str | None:

@@ -191,7 +191,7 @@ def vendors(rows: Rows, planter: Planter, spell: Spell, seed: int, count: int) -
         name = text(dice, f"{family} {dice.pick(COMPANY_ENDINGS)}")
         if planter.strikes("nameless_vendor", changed, number):
             name = " \u200b "
-        slow = planter.strikes("endless_delivery", changed, number)
+        slow = name != " \u200b " and planter.strikes("endless_delivery", changed, number)
         rows.add(
             "vendors",
             id=number,
@@ -253,6 +253,7 @@ def articles(
             weights.append(demand(number))
         state = dice.pick(("aktiv", "aktiv", "aktiv", "aktiv", "auslauf")) if voided is None else "gesperrt"
         ean = check_digit(f"40{dice.digits(10)}")
+        listed_ean = ean if dice.chance(880) else None
         listed, bought, name = price, cost, text(dice, title)
         tidy_number = f"AR-{group:04d}-{number:05d}"
         if kind == 1 and voided is None:
@@ -264,14 +265,14 @@ def articles(
                 listed = bought = 0
             elif planter.strikes("cost_above_price", changed, number):
                 bought = price * 100 + 5000
-            elif planter.strikes("bad_ean", changed, number):
-                ean = ean[:-1] + str((int(ean[-1]) + 1) % 10)
+            elif listed_ean and planter.strikes("bad_ean", changed, number):
+                listed_ean = ean[:-1] + str((int(ean[-1]) + 1) % 10)
         rows.add(
             "articles",
             id=number,
             model_id=model,
             article_no=tidy_number if dice.chance(930) else f" {tidy_number.lower()} ",
-            ean=ean if dice.chance(880) else None,
+            ean=listed_ean,
             title=None if name == title and dice.chance(20) else name,
             title_i18n=None if name == "\u00a0" else {"de": title, "en": f"{title} (en)"},
             variant_label=f"{dice.pick(COLOURS)} / {dice.pick(SIZES)}" if model else dice.pick((None, None, "-", "")),

@@ -15,17 +15,16 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import connection as Connection  # noqa: N812 - a class, whatever psycopg2 calls it
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from retail_medallion.demo import catalogue, market, orders
+from retail_medallion.demo import market, orders, recall
 from retail_medallion.demo.clients import write_client
-from retail_medallion.demo.dice import Dice, Weighted
+from retail_medallion.demo.dice import Dice
 from retail_medallion.demo.generator import DEFAULT_SEED, orders_on, remember, remembered
 from retail_medallion.demo.lines import CANCELLED, Line
 from retail_medallion.demo.market import market_day
 from retail_medallion.demo.orders import Due, Trade
 from retail_medallion.demo.payments import REFUNDED, Receipt
 from retail_medallion.demo.tables import Rows
-from retail_medallion.demo.vocabulary import COUNTRIES
-from retail_medallion.demo.world import Article, Client, Numbers, Voucher, World
+from retail_medallion.demo.world import World
 from retail_medallion.errors import ConfigurationError
 
 
@@ -92,9 +91,11 @@ class _Day:
 
     def happen(self, connection: Connection) -> DayOfChanges:
         """Everything of the day, morning to night."""
-        world, numbers = self._world(), self._numbers()
+        world, numbers = recall.world(self._cursor, self._day), recall.numbers(self._cursor)
         with Rows() as rows:
-            trade = Trade(rows, world, numbers, None, self._start + timedelta(days=1), self._seed, self._points())
+            trade = Trade(
+                rows, world, numbers, None, self._start + timedelta(days=1), self._seed, recall.points(self._cursor)
+            )
             returned = self._expect_returns(trade, world)
             dice = Dice(self._seed, "newcomers", self._day)
             for hour in range(max(39 * self._scale // 1000, 1)):
@@ -140,66 +141,6 @@ class _Day:
     def _some(self, per_thousand_orders: int) -> int:
         return max(per_thousand_orders * self._scale // 1000, 1)
 
-    def _world(self) -> World:
-        sites, stores = catalogue.places()
-        goods = [
-            Article(*row)
-            for row in self._rows(
-                """SELECT id, upper(trim(article_no)), coalesce(title, title_i18n ->> 'de'), unit::text, kind::int,
-                    (price * 100)::bigint, (purchase_price * 10000)::bigint, CASE vat_percent WHEN 7 THEN 1 ELSE 0 END, model_id
-                FROM shop.articles
-                WHERE voided_at IS NULL AND price > 0 AND coalesce(title, title_i18n ->> 'de') ~ '[[:alpha:]]' ORDER BY id"""
-            )
-        ]
-        articles = Weighted(goods, [catalogue.demand(article.id) for article in goods])
-        spelled = {
-            name.strip().upper(): land.code for land in COUNTRIES.values() for name in (land.code, *land.spellings)
-        }
-        people = [
-            Client(
-                number, spelled.get((country or "").strip().upper(), "DE"), town, zip_code, locale, kind == 2, member
-            )  # noqa: PLR2004 - 2 is a business
-            for number, country, town, zip_code, locale, kind, member in self._rows(
-                """SELECT id, address ->> 'country', address ->> 'town', address ->> 'zip', locale, kind, club_level IS NOT NULL
-                FROM shop.clients WHERE voided_at IS NULL ORDER BY id"""
-            )
-        ]
-        vouchers = [
-            Voucher(number, int(value) if kind == "prozent" else 0, int(value * 100) if kind == "betrag" else 0)
-            for number, kind, value in self._rows(
-                "SELECT id, kind::text, value FROM shop.vouchers WHERE kind IN ('prozent', 'betrag') ORDER BY id"
-            )
-        ]
-        return World(articles, stores, sites, people, {self._day: len(people)}, vouchers)
-
-    def _numbers(self) -> Numbers:
-        numbers = Numbers()
-        highest = """SELECT (SELECT max(id) FROM shop.orders), (SELECT max(id) FROM shop.order_lines WHERE id < %s),
-            (SELECT max(id) FROM shop.clients), (SELECT max(id) FROM shop.stock_moves), (SELECT max(id) FROM shop.club_ledger),
-            (SELECT max(id) FROM shop.basket_lines), (SELECT max(id) FROM shop.parcels),
-            (SELECT max(split_part(id, '-', 2)::int) FROM shop.market_orders)"""
-        names = (
-            "orders",
-            "order_lines",
-            "clients",
-            "stock_moves",
-            "club_ledger",
-            "basket_lines",
-            "parcels",
-            "market_orders",
-        )
-        (found,) = self._rows(highest, CANCELLED)
-        numbers.next = {name: int(number or 0) + 1 for name, number in zip(names, found, strict=True)}
-        return numbers
-
-    def _points(self) -> dict[int, int]:
-        return {
-            int(client): int(balance)
-            for client, balance in self._rows(
-                "SELECT DISTINCT ON (client_id) client_id, balance FROM shop.club_ledger ORDER BY client_id, id DESC"
-            )
-        }
-
     def _expect_returns(self, trade: Trade, world: World) -> tuple[int, ...]:
         """Have all goods of some completed orders come back today."""
         self._at(19)
@@ -208,12 +149,14 @@ class _Day:
         bought: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
         candidates = self._rows(
             """SELECT o.id, o.channel::text, o.site_id, o.client_id, p.id::text, p.tender_code, l.id, l.article_id,
-                (l.qty * 1000)::bigint, (l.unit_price * 100)::bigint, (l.rebate * 100)::bigint, (l.vat_percent * 100)::int
-            FROM (SELECT * FROM shop.orders WHERE kind = 1 AND status = 40 AND pay_status = 3 AND voided_at IS NULL
+                (l.qty * 1000)::bigint, (l.unit_price * 100)::bigint, (l.rebate * 100)::bigint,
+                (l.vat_percent * 100)::int
+            FROM (SELECT * FROM shop.orders
+                    WHERE kind = 1 AND status = 40 AND pay_status = 3 AND voided_at IS NULL
                     AND placed_at >= %s ORDER BY md5(id::text || %s) LIMIT %s) o
             JOIN shop.order_lines l ON l.order_id = o.id AND l.qty > 0
-            JOIN LATERAL (SELECT id, tender_code FROM shop.payments WHERE order_id = o.id AND kind IN (1, 3) AND state = 'ok'
-                ORDER BY recorded_at, id LIMIT 1) p ON true
+            JOIN LATERAL (SELECT id, tender_code FROM shop.payments
+                WHERE order_id = o.id AND kind IN (1, 3) AND state = 'ok' ORDER BY recorded_at, id LIMIT 1) p ON true
             ORDER BY o.id, l.id""",
             self._start - timedelta(days=25),
             f"return{self._day}",
@@ -242,7 +185,8 @@ class _Day:
         chosen = self._ids(
             """SELECT id FROM shop.orders o WHERE kind = 1 AND status = 40 AND pay_status = 3 AND voided_at IS NULL
                 AND channel <> 'intern' AND placed_at >= %s AND placed_at < %s
-                AND (SELECT count(*) > 1 AND sum(l.rebate) = o.rebate_total FROM shop.order_lines l WHERE l.order_id = o.id)
+                AND (SELECT count(*) > 1 AND sum(l.rebate) = o.rebate_total
+                    FROM shop.order_lines l WHERE l.order_id = o.id)
             ORDER BY md5(id::text || %s) LIMIT %s""",
             self._start - timedelta(days=30),
             self._start,
@@ -251,15 +195,17 @@ class _Day:
         )
         shortened, cheaper = chosen[::2], chosen[1::2]
         removed = self._ids(
-            """DELETE FROM shop.order_lines WHERE id IN (SELECT max(id) FROM shop.order_lines WHERE order_id = ANY(%s) AND id < %s
-                GROUP BY order_id) RETURNING id""",
+            """DELETE FROM shop.order_lines WHERE id IN (SELECT max(id) FROM shop.order_lines
+                WHERE order_id = ANY(%s) AND id < %s GROUP BY order_id)
+            RETURNING id""",
             list(shortened),
             CANCELLED,
         )
         self._cursor.execute(
             """UPDATE shop.order_lines SET rebate = rebate + round((gross - rebate) * 0.10, 2),
                 vat = round((gross - rebate - round((gross - rebate) * 0.10, 2)) * vat_percent / (100 + vat_percent), 2)
-            WHERE id IN (SELECT min(id) FROM shop.order_lines WHERE order_id = ANY(%s) AND qty > 0 GROUP BY order_id)""",
+            WHERE id IN (SELECT min(id) FROM shop.order_lines
+                WHERE order_id = ANY(%s) AND qty > 0 GROUP BY order_id)""",
             (list(cheaper),),
         )
         self._add_up_again(chosen)
@@ -269,19 +215,19 @@ class _Day:
         """Bring headers in line with their lines and pay the difference back."""
         self._cursor.execute(
             """WITH before AS (SELECT * FROM shop.orders WHERE id = ANY(%(ids)s)),
-            sums AS (SELECT order_id, sum(gross) AS gross, sum(rebate) AS rebate, sum(vat) AS vat FROM shop.order_lines
-                WHERE order_id = ANY(%(ids)s) GROUP BY order_id),
+            sums AS (SELECT order_id, sum(gross) AS gross, sum(rebate) AS rebate, sum(vat) AS vat
+                FROM shop.order_lines WHERE order_id = ANY(%(ids)s) GROUP BY order_id),
             after AS (UPDATE shop.orders o SET goods_total = s.gross, rebate_total = s.rebate,
                     vat_total = s.vat + round(b.freight * 19 / 119, 2),
                     grand_total = s.gross - s.rebate + b.freight + b.fees, pay_status = 4
                 FROM before b JOIN sums s ON s.order_id = b.id WHERE o.id = b.id
                 RETURNING o.id, o.grand_total - b.grand_total AS difference)
-            INSERT INTO shop.payments (id, order_id, parent_id, kind, state, tender_code, client_id, site_id, amount, currency,
-                change_given, booked_at, recorded_at)
-            SELECT md5(a.id::text || %(day)s)::uuid, a.id, p.id, 4, 'ok', p.tender_code, p.client_id, p.site_id, a.difference,
-                p.currency, 0, shop.clock() AT TIME ZONE 'Europe/Berlin', shop.clock()
-            FROM after a JOIN LATERAL (SELECT * FROM shop.payments WHERE order_id = a.id AND kind IN (1, 3) AND state = 'ok'
-                ORDER BY recorded_at, id LIMIT 1) p ON true
+            INSERT INTO shop.payments (id, order_id, parent_id, kind, state, tender_code, client_id, site_id, amount,
+                currency, change_given, booked_at, recorded_at)
+            SELECT md5(a.id::text || %(day)s)::uuid, a.id, p.id, 4, 'ok', p.tender_code, p.client_id, p.site_id,
+                a.difference, p.currency, 0, shop.clock() AT TIME ZONE 'Europe/Berlin', shop.clock()
+            FROM after a JOIN LATERAL (SELECT * FROM shop.payments
+                WHERE order_id = a.id AND kind IN (1, 3) AND state = 'ok' ORDER BY recorded_at, id LIMIT 1) p ON true
             WHERE a.difference <> 0""",
             {"ids": list(changed), "day": self._day.isoformat()},
         )
@@ -301,7 +247,8 @@ class _Day:
     def _arrive_late(self) -> tuple[int, ...]:
         self._at(6)
         return self._ids(
-            """UPDATE shop.orders SET placed_at = placed_at - interval '2 days', completed_at = completed_at - interval '2 days'
+            """UPDATE shop.orders
+            SET placed_at = placed_at - interval '2 days', completed_at = completed_at - interval '2 days'
             WHERE id IN (SELECT id FROM shop.orders WHERE created_at >= %s AND channel = 'filiale' AND kind = 1
                 ORDER BY id LIMIT %s) RETURNING id""",
             self._start,

@@ -219,7 +219,7 @@ class Trade:
         if at >= self._end:
             return
         before = add_up(basket).total
-        if len(basket.lines) > 1 and dice.chance(600):
+        if len(basket.lines) > 1 and not basket.order_rebate and dice.chance(600):
             basket.lines.remove(dice.pick(basket.lines))
         else:
             line = dice.pick(basket.lines)
