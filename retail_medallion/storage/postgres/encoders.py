@@ -52,10 +52,12 @@ class ColumnPlan:
         """
         if pa.types.is_dictionary(values.type):
             values = values.dictionary_decode()
-        if isinstance(values.type, pa.BaseExtensionType):
-            values = values.storage
         if values.type == self.wire:
             return values
+        if isinstance(values.type, pa.BaseExtensionType):
+            values = values.storage
+        if self.wire == pa.uuid():
+            return pa.ExtensionArray.from_storage(self.wire, values.cast(pa.binary(16)))
         try:
             return pc.cast(values, self.wire)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -118,13 +120,13 @@ def _wire(given: pa.DataType, target: PostgresType) -> pa.DataType | None:
     """Find the Arrow type to send a scalar as, or None where the types do not fit."""
     expected = arrow_type(target)
     if pa.types.is_null(given):
-        return _storage(expected)
+        return expected
     if target.is_builtin("numeric"):
         return _numeric_wire(given, expected)
     if target.is_builtin("interval") and (pa.types.is_duration(given) or pa.types.is_interval(given)):
         return pa.duration("us") if pa.types.is_duration(given) else given
     if target.is_builtin("uuid"):
-        return pa.string() if _is_string(given) else _when(given, lambda t: t == pa.binary(16), pa.binary(16))
+        return pa.string() if _is_string(given) else (pa.uuid() if given == pa.binary(16) else None)
     for fits, sent in _FITS:
         if sent == expected:
             return sent if fits(given) else None
@@ -164,20 +166,12 @@ def _is_binary(wire: pa.DataType, target: PostgresType) -> bool:
     return True
 
 
-def _storage(kind: pa.DataType) -> pa.DataType:
-    return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
-
-
 def _is_string(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
-
-
-def _when(given: pa.DataType, fits: Callable[[pa.DataType], bool], sent: pa.DataType) -> pa.DataType | None:
-    return sent if fits(given) else None
 
 
 _FITS: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (

@@ -23,6 +23,8 @@ _BY_STATE: dict[str, type[RetailMedallionError]] = {
     "55P03": LockTimeoutError,
     "57014": ServiceUnavailableError,
     "42501": AccessDeniedError,
+    "25006": AccessDeniedError,
+    "25P02": DataContractError,
 }
 _BY_CLASS: dict[str, type[RetailMedallionError]] = {
     "08": ServiceUnavailableError,
@@ -52,7 +54,7 @@ _FIXES: dict[type[RetailMedallionError], str] = {
     SourceSchemaError: "compare the query or the declared columns with the database",
     DataContractError: "compare the rows of this column with the type and the constraints declared for it",
 }
-_COPY_COLUMN = re.compile(r"^COPY \S+, line (\d+)(?:, column ([^:\n]+?))?(?:: |$)", re.MULTILINE)
+_COPY_COLUMN = re.compile(r"^COPY .+, line (\d+)(?:, column ([^:\n]+?))?(?:: |$)", re.MULTILINE)
 
 
 def translate(error: BaseException, where: str) -> RetailMedallionError:
