@@ -17,7 +17,6 @@ from typing import Any, ParamSpec
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from retail_medallion import config
 from retail_medallion.errors import RetailMedallionError
@@ -95,11 +94,10 @@ def status() -> None:
 def _print_status() -> None:
     from retail_medallion import embedded
 
-    table = Table("server", "state", "address", "process", "what for")
     for server in embedded.status():
-        process = "" if server.process is None else str(server.process)
-        table.add_row(server.title, server.state, server.address, process, server.detail)
-    console.print(table)
+        process = "" if server.process is None else f" (process {server.process})"
+        console.print(f"{server.title:<11}{server.state:<15}{server.address}{process}", markup=False)
+        console.print(f"{'':<11}{server.detail}", markup=False)
 
 
 @main.command()
@@ -133,7 +131,9 @@ def backfill(sources: tuple[str, ...], start: str, end: str, chunk: int) -> None
     _run(sources, start, end, None, chunk=chunk)
 
 
-def _run(sources: tuple[str, ...], start: str | None, end: str | None, offset: str | None, *, chunk: int | None) -> None:
+def _run(
+    sources: tuple[str, ...], start: str | None, end: str | None, offset: str | None, *, chunk: int | None
+) -> None:
     days = config.resolve_days(start, end, offset)
     _use_embedded_servers()
     from retail_medallion.orchestration import launch
@@ -173,7 +173,9 @@ def reconcile(sources: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.option("--scale", type=click.FloatRange(min=0.001), default=1.0, show_default=True, help="Size; 1 is about 300,000 rows.")
+@click.option(
+    "--scale", type=click.FloatRange(min=0.001), default=1.0, show_default=True, help="Size; 1 is about 300,000 rows."
+)
 @click.option("--days", type=click.IntRange(min=15), default=90, show_default=True, help="Days of history.")
 @_plain_errors
 def demo(scale: float, days: int) -> None:

@@ -11,7 +11,7 @@ from retail_medallion.mapping import Mapping as SourceMapping
 from retail_medallion.mapping import load_mappings
 from retail_medallion.model import CanonicalModel, load_model
 from retail_medallion.orchestration.bronze import bronze_asset
-from retail_medallion.orchestration.gold import gold_asset
+from retail_medallion.orchestration.gold import gold_asset, shared_tables
 from retail_medallion.orchestration.io_managers import bronze_io_manager, warehouse_io_manager
 from retail_medallion.orchestration.jobs import daily_jobs
 from retail_medallion.orchestration.resources import SourceSnapshots, Warehouse
@@ -33,12 +33,12 @@ def build_definitions(
     """
     model = model or load_model()
     mappings = load_mappings() if mappings is None else mappings
-    assets: list[dg.AssetsDefinition] = []
+    assets: list[dg.AssetsDefinition | dg.AssetSpec] = [*shared_tables()]
     for mapping in mappings.values():
         entities = [model.entity(name) for name in mapping.entities]
         assets += [bronze_asset(mapping, entity) for entity in entities]
         assets += [silver_asset(mapping, model, entity) for entity in entities]
-        assets += [gold_asset(mapping, table) for table in TABLES.values()]
+        assets += [gold_asset(mapping, table) for table in TABLES.values() if table.has_source]
     return dg.Definitions(
         assets=assets,
         jobs=daily_jobs(mappings),

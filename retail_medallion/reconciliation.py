@@ -138,7 +138,9 @@ class Reconciliation:
         for currency, (silver, gold) in sorted(self.money.items()):
             console.print(f"{self.source} sales in {currency}: Silver {silver:,.2f} = Gold {gold:,.2f}")
         if self.lines_without_sale:
-            console.print(f"{self.lines_without_sale:,} lines wait outside Gold: their sale is in quarantine or unknown")
+            console.print(
+                f"{self.lines_without_sale:,} lines wait outside Gold: their sale is in quarantine or unknown"
+            )
         wrong = [c for c in self.comparisons if not c.holds]
         if not wrong:
             console.print(f"All {len(self.comparisons)} comparisons hold, in rows and to the cent.", style="green")
@@ -179,13 +181,23 @@ def reconcile(connection: sa.Connection, store: ParquetStore, source: str) -> Re
             setattr(total, name, getattr(total, name) + value)
     for entity, rows in by_entity.items():
         comparisons.append(Comparison(f"{entity} rows", "Bronze objects", rows.bronze, "Silver read", rows.read))
-        comparisons.append(Comparison(f"{entity} rows", "Silver accepted", rows.accepted, "silver_versions", _versions(connection, entity, source)))
+        comparisons.append(
+            Comparison(
+                f"{entity} rows",
+                "Silver accepted",
+                rows.accepted,
+                "silver_versions",
+                _versions(connection, entity, source),
+            )
+        )
     money: dict[str, tuple[Decimal, Decimal]] = {}
     for entity, silver, gold in _facts(connection, source, by_entity):
         for currency in sorted(silver.keys() | gold.keys()):
             there, here = silver.get(currency, (0, Decimal(0))), gold.get(currency, (0, Decimal(0)))
             comparisons.append(Comparison(f"{entity} in {currency}, rows", "Silver", there[0], "Gold", here[0]))
-            comparisons.append(Comparison(f"{entity} in {currency}, {_FACTS[entity][2]}", "Silver", there[1], "Gold", here[1]))
+            comparisons.append(
+                Comparison(f"{entity} in {currency}, {_FACTS[entity][2]}", "Silver", there[1], "Gold", here[1])
+            )
             if entity == "sales":
                 money[currency] = (there[1], here[1])
     waiting = connection.execute(_LINES_WITHOUT_SALE, {"source": source}).scalar_one()
@@ -206,7 +218,9 @@ def _bronze_object(
 ) -> Iterator[Comparison]:
     info = store.stat(recorded["key"])
     what = f"{where} {recorded['block']}"
-    yield Comparison(f"{what} object", "recorded rows", recorded["rows"], "rows on S3", None if info is None else info.rows)
+    yield Comparison(
+        f"{what} object", "recorded rows", recorded["rows"], "rows on S3", None if info is None else info.rows
+    )
     if info is None:
         return
     metadata = _complete_metadata(store, info)

@@ -9,28 +9,28 @@ import dagster as dg
 import sqlalchemy as sa
 
 from retail_medallion.gold.definition import GoldTable
+from retail_medallion.gold.registry import TABLES
 from retail_medallion.gold.writer import GoldWriter
 from retail_medallion.mapping import Mapping
 from retail_medallion.orchestration import keys
 from retail_medallion.orchestration.partitions import DAILY, RANGE_IN_ONE_RUN
 
+# Dagster wants one type object per name.
+_SELECTABLE = dg.PythonObjectDagsterType(sa.Select)
+
 
 def gold_asset(mapping: Mapping, table: GoldTable) -> dg.AssetsDefinition:
     """The Gold asset of a table for a source. Tables are shared by all sources, rows are told apart by their source."""
     source = mapping.source.code
-    selectable = dg.PythonObjectDagsterType(sa.Select)
-    upstream = [
-        *((keys.SILVER, name) for name in table.silver_inputs if name in mapping.entities),
-        *((keys.GOLD, name) for name in table.gold_inputs),
-    ]
+    silver = [name for name in table.silver_inputs if name in mapping.entities]
 
     @dg.asset(
-        key=keys.asset_key(source, keys.GOLD, table.name),
+        key=gold_key(source, table),
         description=f"{table.grain} {table.question}",
         ins={
-            f"{layer}_{name}": dg.AssetIn(key=keys.asset_key(source, layer, name), dagster_type=selectable)
-            for layer, name in upstream
+            name: dg.AssetIn(key=keys.asset_key(source, keys.SILVER, name), dagster_type=_SELECTABLE) for name in silver
         },
+        deps=[gold_key(source, TABLES[name]) for name in table.gold_inputs],
         partitions_def=DAILY,
         backfill_policy=RANGE_IN_ONE_RUN,
         io_manager_key="warehouse_io_manager",
@@ -42,6 +42,7 @@ def gold_asset(mapping: Mapping, table: GoldTable) -> dg.AssetsDefinition:
         required_resource_keys={"warehouse"},
         metadata={
             "postgres/table": f"gold.{table.name}",
+            "postgres/partition_column": _partition_column(table),
             "dagster/column_schema": dg.TableSchema(
                 columns=[
                     dg.TableColumn(
@@ -55,8 +56,33 @@ def gold_asset(mapping: Mapping, table: GoldTable) -> dg.AssetsDefinition:
             ),
         },
     )
-    def gold(context: dg.AssetExecutionContext, **_upstream: Any) -> GoldWriter:
+    def gold(context: dg.AssetExecutionContext, **silver_tables: Any) -> GoldWriter:  # noqa: ARG001 read inside PostgreSQL
         context.resources.warehouse.prepare()
-        return GoldWriter(table, source)
+        return GoldWriter(table.name, source)
 
     return gold
+
+
+def shared_tables() -> list[dg.AssetSpec]:
+    """Tables that belong to no source: made with the schema, shown for their lineage."""
+    return [
+        dg.AssetSpec(
+            key=gold_key("", table),
+            description=f"{table.grain} {table.question}",
+            group_name=keys.group(keys.SHARED, keys.GOLD),
+            kinds={"postgres"},
+            metadata={"dagster/table_name": f"gold.{table.name}"},
+        )
+        for table in TABLES.values()
+        if not table.has_source
+    ]
+
+
+def gold_key(source: str, table: GoldTable) -> dg.AssetKey:
+    """The asset key of a Gold table for a source; of the one shared table where it knows no source."""
+    return keys.asset_key(source if table.has_source else keys.SHARED, keys.GOLD, table.name)
+
+
+def _partition_column(table: GoldTable) -> str:
+    names = [column.name for column in table.columns]
+    return next(name for name in ("silver_partition", "sale_date", "last_partition") if name in names)

@@ -7,6 +7,9 @@ import dagster as dg
 
 BRONZE, SILVER, GOLD = "bronze", "silver", "gold"
 
+SHARED = "shared"
+"""Stands for a source where a table belongs to none."""
+
 
 def asset_key(source: str, layer: str, name: str) -> dg.AssetKey:
     """`source/layer/name`."""

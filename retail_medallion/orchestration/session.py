@@ -60,7 +60,9 @@ class RunSummary:
         for (layer, name), s in sorted(self.assets.items(), key=lambda item: (_LAYERS.index(item[0][0]), item[0][1])):
             size = f"{s.bytes / 1e6:,.2f}" if s.bytes else ""
             rejected = f"{s.rejected:,}" if layer == "silver" else ""
-            table.add_row(layer, name, f"{s.rows:,}", rejected, f"{s.seconds:.1f}", size, f"{s.days - s.unchanged}/{s.days}")
+            table.add_row(
+                layer, name, f"{s.rows:,}", rejected, f"{s.seconds:.1f}", size, f"{s.days - s.unchanged}/{s.days}"
+            )
         console.print(table)
         if self.is_unchanged:
             console.print("Every day already held exactly this: nothing was written again.")
@@ -122,7 +124,7 @@ class Session:
             summary.days += 1
             summary.rows += _number(values.get("dagster/partition_row_count"))
             summary.rejected += _number(values.get("rejected"))
-            summary.seconds += float(values.get("seconds") or 0)
+            summary.seconds += _seconds(values.get("seconds"))
             summary.bytes += _number(values.get("bytes"))
             summary.unchanged += 1 if values.get("unchanged") else 0
         return RunSummary(source, assets)
@@ -135,3 +137,7 @@ class Session:
 
 def _number(value: Any) -> int:
     return int(value) if value is not None else 0
+
+
+def _seconds(value: Any) -> float:
+    return float(value) if value is not None else 0.0

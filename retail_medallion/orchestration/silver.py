@@ -15,8 +15,11 @@ from retail_medallion.orchestration.partitions import DAILY, RANGE_IN_ONE_RUN
 from retail_medallion.silver.partition import scope_blocks, silver_partition
 from retail_medallion.silver.tables import current_table
 from retail_medallion.silver.writer import SilverPartition, SilverWriter
+from retail_medallion.storage.parquet_dataset import ParquetDataset
 from retail_medallion.storage.parquet_store import ObjectInfo
-from retail_medallion.storage.s3_parquet_io_manager import ParquetDataset
+
+# Dagster wants one type object per name.
+_DATASET = dg.PythonObjectDagsterType(ParquetDataset)
 
 
 def silver_asset(mapping: Mapping, model: CanonicalModel, entity: Entity) -> dg.AssetsDefinition:
@@ -26,11 +29,11 @@ def silver_asset(mapping: Mapping, model: CanonicalModel, entity: Entity) -> dg.
 
     @dg.asset(
         key=keys.asset_key(source, keys.SILVER, entity.entity),
-        description=f"{entity.description} Canonical model, cleaned and validated; current state in `silver.{entity.entity}`.",
+        description=f"{entity.description} Cleaned and validated; the current state is `silver.{entity.entity}`.",
         ins={
             name: dg.AssetIn(
                 key=keys.asset_key(source, keys.BRONZE, name),
-                dagster_type=dg.PythonObjectDagsterType(ParquetDataset),
+                dagster_type=_DATASET,
                 input_manager_key="bronze_io_manager",
             )
             for name in upstream

@@ -35,7 +35,10 @@ def silver_partition(
     """One cell of Silver as the writer takes it; nothing is read yet beyond what S3 says of the objects."""
     blocks = mapping.entities[entity.entity]
     own = {block.name: find(entity.entity, block.name, day) for block in blocks}
-    others = {f"{other}/{block.name}": (block, find(other, block.name, day)) for other, block in scope_blocks(mapping, entity.entity)}
+    others = {
+        f"{other}/{block.name}": (block, find(other, block.name, day))
+        for other, block in scope_blocks(mapping, entity.entity)
+    }
 
     @contextmanager
     def cleaned() -> Iterator[TransformedPartition]:
@@ -49,7 +52,7 @@ def silver_partition(
 
             inputs = [opened(block, own[block.name]) for block in blocks]
             seen = {name: opened(block, info) for name, (block, info) in others.items()}
-            yield stack.enter_context(transform(mapping, model, entity, day, inputs, seen))
+            yield stack.enter_context(transform(mapping, model, entity.entity, day, inputs, seen))
 
     objects = [
         *(_recorded(name, info) for name, info in own.items()),

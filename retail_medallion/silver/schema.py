@@ -6,11 +6,13 @@ import datetime as dt
 
 import sqlalchemy as sa
 from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 a class, whatever psycopg2 calls it
 from sqlalchemy.schema import CreateSchema
 
 from retail_medallion.mapping import Mapping
 from retail_medallion.model import CanonicalModel, Entity
 from retail_medallion.silver import tables
+from retail_medallion.storage.postgres.session import raw_connection
 
 _SCHEMA_LOCK = "retail_medallion.schema"
 
@@ -69,18 +71,24 @@ def ensure_month(connection: sa.Connection, entity: Entity, day: dt.date) -> Non
     first = day.replace(day=1)
     following = (first + dt.timedelta(days=31)).replace(day=1)
     name = f"{entity.entity}_{first:%Y_%m}"
-    with connection.connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s)", (f"silver_versions.{name}",))
-        if cursor.fetchone()[0] is not None:
+    with raw_connection(connection).cursor() as cursor:
+        if _exists(cursor, name):
             return
         parent, child = sql.Identifier("silver_versions", entity.entity), sql.Identifier("silver_versions", name)
         cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE").format(parent))
-        cursor.execute("SELECT to_regclass(%s)", (f"silver_versions.{name}",))
-        if cursor.fetchone()[0] is not None:
+        if _exists(cursor, name):
             return
-        cursor.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)").format(child, parent))
+        cursor.execute(
+            sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)").format(child, parent)
+        )
         cursor.execute(
             sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
                 parent, child, sql.Literal(first), sql.Literal(following)
             )
         )
+
+
+def _exists(cursor: Cursor, name: str) -> bool:
+    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (f"silver_versions.{name}",))
+    row = cursor.fetchone()
+    return row is not None and bool(row[0])

@@ -17,7 +17,8 @@ PROVENANCE = ("is_deleted", "deleted_at", "source_created_at", "source_updated_a
 """Columns after the business columns that describe the state of the row; a difference in one of them is a change."""
 
 RECORD_LOAD = """
-    INSERT INTO silver_meta.load (load_id, source_system, entity, partition_date, mapping_version, model_version, bronze_objects)
+    INSERT INTO silver_meta.load
+        (load_id, source_system, entity, partition_date, mapping_version, model_version, bronze_objects)
     VALUES (%(load_id)s, %(source)s, %(entity)s, %(day)s, %(mapping_version)s, %(model_version)s, %(bronze_objects)s)
     ON CONFLICT (load_id) DO NOTHING;
     INSERT INTO silver_meta.load_run (load_id, run_id, seconds) VALUES (%(load_id)s, %(run_id)s, %(seconds)s)
@@ -25,22 +26,23 @@ RECORD_LOAD = """
 """
 
 RECORD_PARTITION = """
-    INSERT INTO silver_meta.partition_state (source_system, entity, partition_date, load_id, mode, observed, rows_read,
-        filtered, mapped, accepted, rejected, superseded, rejections, warnings, control_totals)
-    VALUES (%(source)s, %(entity)s, %(day)s, %(load_id)s, %(mode)s, %(observed)s, %(rows_read)s, %(filtered)s, %(mapped)s,
-        %(accepted)s, %(rejected)s, %(superseded)s, %(rejections)s, %(warnings)s, %(control_totals)s)
+    INSERT INTO silver_meta.partition_state
+        (source_system, entity, partition_date, load_id, mode, observed, rows_read, filtered, mapped, accepted,
+         rejected, superseded, rejections, warnings, control_totals)
+    VALUES (%(source)s, %(entity)s, %(day)s, %(load_id)s, %(mode)s, %(observed)s, %(rows_read)s, %(filtered)s,
+        %(mapped)s, %(accepted)s, %(rejected)s, %(superseded)s, %(rejections)s, %(warnings)s, %(control_totals)s)
     ON CONFLICT (source_system, entity, partition_date) DO UPDATE SET
-        load_id = excluded.load_id, mode = excluded.mode, observed = excluded.observed, rows_read = excluded.rows_read,
-        filtered = excluded.filtered, mapped = excluded.mapped, accepted = excluded.accepted, rejected = excluded.rejected,
-        superseded = excluded.superseded, rejections = excluded.rejections, warnings = excluded.warnings,
-        control_totals = excluded.control_totals
+        load_id = excluded.load_id, mode = excluded.mode, observed = excluded.observed,
+        rows_read = excluded.rows_read, filtered = excluded.filtered, mapped = excluded.mapped,
+        accepted = excluded.accepted, rejected = excluded.rejected, superseded = excluded.superseded,
+        rejections = excluded.rejections, warnings = excluded.warnings, control_totals = excluded.control_totals
 """
 
 _CREATE_STAGES = """
-    DROP TABLE IF EXISTS pg_temp.accepted, pg_temp.rejected, pg_temp.scope, pg_temp.affected, pg_temp.before, pg_temp.changed;
     CREATE TEMP TABLE accepted ON COMMIT DROP AS
         SELECT {staged} FROM {versions} WITH NO DATA;
-    CREATE TEMP TABLE rejected (block text, bronze_row bigint, source_key text, raw jsonb, mapped jsonb, reasons jsonb) ON COMMIT DROP;
+    CREATE TEMP TABLE rejected
+        (block text, bronze_row bigint, source_key text, raw jsonb, mapped jsonb, reasons jsonb) ON COMMIT DROP;
     CREATE TEMP TABLE scope (scope_key text) ON COMMIT DROP;
     CREATE TEMP TABLE affected (id text PRIMARY KEY) ON COMMIT DROP
 """
@@ -94,8 +96,8 @@ _DELETE_CURRENT = """
 _CURRENT_STATE = """
     SELECT u.source_system, {business_of_u},
            d.at IS NOT NULL OR u.is_deleted OR absent.at IS NOT NULL AS is_deleted,
-           u.deleted_at, u.source_created_at, u.source_updated_at, u.record_hash, u.load_id, u.bronze_row, u.ingested_at,
-           u.dq_flags, u.extras,
+           u.deleted_at, u.source_created_at, u.source_updated_at, u.record_hash, u.load_id, u.bronze_row,
+           u.ingested_at, u.dq_flags, u.extras,
            coalesce(d.at, u.partition_date) AS winner_partition,
            coalesce(d.at, absent.at, u.partition_date) AS effective_partition
     FROM (
@@ -125,8 +127,9 @@ _REMEMBER_CHANGES = """
     CREATE TEMP TABLE changed ON COMMIT DROP AS
     SELECT {before_links}, {after_links}
     FROM pg_temp.before b
-    FULL JOIN (SELECT {images} FROM {current} c JOIN pg_temp.affected a ON a.id = c.{key} WHERE c.source_system = %(source)s) n
-        ON n.{key} = b.{key}
+    FULL JOIN (
+        SELECT {images} FROM {current} c JOIN pg_temp.affected a ON a.id = c.{key} WHERE c.source_system = %(source)s
+    ) n ON n.{key} = b.{key}
     WHERE b IS DISTINCT FROM n
 """
 
@@ -175,7 +178,9 @@ def _link_columns(entity: Entity) -> list[str]:
 
 
 @cache
-def _compose(entity_name: str, key: str, business: tuple[str, ...], links: tuple[str, ...], document: str | None) -> EntityStatements:
+def _compose(
+    entity_name: str, key: str, business: tuple[str, ...], links: tuple[str, ...], document: str | None
+) -> EntityStatements:
     identifiers = sql.SQL(", ").join
     current = sql.Identifier("silver", entity_name)
     versions = sql.Identifier("silver_versions", entity_name)
@@ -193,10 +198,16 @@ def _compose(entity_name: str, key: str, business: tuple[str, ...], links: tuple
         "document_of_u": sql.Identifier("u", document) if document else no_document,
         "images": identifiers([sql.Identifier("c", name) for name in (*links, *state)]),
         "before_links": identifiers(
-            [sql.SQL("{} AS {}").format(sql.Identifier("b", name), sql.Identifier(f"before_{i}")) for i, name in enumerate(links)]
+            [
+                sql.SQL("{} AS {}").format(sql.Identifier("b", name), sql.Identifier(f"before_{i}"))
+                for i, name in enumerate(links)
+            ]
         ),
         "after_links": identifiers(
-            [sql.SQL("{} AS {}").format(sql.Identifier("n", name), sql.Identifier(f"after_{i}")) for i, name in enumerate(links)]
+            [
+                sql.SQL("{} AS {}").format(sql.Identifier("n", name), sql.Identifier(f"after_{i}"))
+                for i, name in enumerate(links)
+            ]
         ),
         "images_of_links": identifiers(
             [
@@ -232,5 +243,9 @@ def for_entity(entity: Entity) -> EntityStatements:
     """The statements of an entity."""
     documents = [c.name for c in entity if c.delete_scope]
     return _compose(
-        entity.entity, entity.key, tuple(entity.columns), tuple(_link_columns(entity)), documents[0] if documents else None
+        entity.entity,
+        entity.key,
+        tuple(entity.columns),
+        tuple(_link_columns(entity)),
+        documents[0] if documents else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
@@ -15,7 +16,7 @@ metadata = sa.MetaData()
 
 PENDING_SEQUENCE = sa.Sequence("pending_seq", schema="meta", metadata=metadata)
 
-_PLAIN_TYPES: dict[str, TypeEngine[object]] = {
+_PLAIN_TYPES: dict[str, TypeEngine[Any]] = {
     "text": sa.Text(),
     "integer": sa.Integer(),
     "bigint": sa.BigInteger(),
@@ -30,7 +31,7 @@ _NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
 _CHARACTERS = re.compile(r"(var)?char\((\d+)\)")
 
 
-def column_type(declared: str) -> TypeEngine[object]:
+def column_type(declared: str) -> TypeEngine[Any]:
     """The SQLAlchemy type of a PostgreSQL type as the model writes it.
 
     Raises:
@@ -42,18 +43,20 @@ def column_type(declared: str) -> TypeEngine[object]:
         return sa.Numeric(int(match[1]), int(match[2]))
     if match := _CHARACTERS.fullmatch(declared):
         return sa.String(int(match[2])) if match[1] else sa.CHAR(int(match[2]))
-    raise ModelError(f"Silver has no rule for the PostgreSQL type {declared!r}.", fix="Use one of the types in docs/model.md.")
+    raise ModelError(
+        f"Silver has no rule for the PostgreSQL type {declared!r}.", fix="Use one of the types in docs/model.md."
+    )
 
 
-def _business_columns(entity: Entity, *, enforce_required: bool) -> list[sa.Column[object]]:
-    columns: list[sa.Column[object]] = []
+def _business_columns(entity: Entity, *, enforce_required: bool) -> list[sa.Column[Any]]:
+    columns: list[sa.Column[Any]] = []
     for column in entity:
         required = column.name == entity.key or (enforce_required and column.required)
         columns.append(sa.Column(column.name, column_type(column.type), nullable=not required, comment=column.meaning))
     return columns
 
 
-def _provenance_columns(*, is_deleted_required: bool) -> list[sa.Column[object]]:
+def _provenance_columns(*, is_deleted_required: bool) -> list[sa.Column[Any]]:
     instant = pg.TIMESTAMP(timezone=True)
     return [
         sa.Column("is_deleted", sa.Boolean(), nullable=not is_deleted_required),
@@ -126,7 +129,11 @@ source = sa.Table(
     comment="One row per retailer's application database.",
 )
 
-_PARTITION = [("source_system", sa.Text()), ("entity", sa.Text()), ("partition_date", sa.Date())]
+_PARTITION: list[tuple[str, TypeEngine[Any]]] = [
+    ("source_system", sa.Text()),
+    ("entity", sa.Text()),
+    ("partition_date", sa.Date()),
+]
 _COUNTS = ["rows_read", "filtered", "mapped", "accepted", "rejected", "superseded"]
 
 partition_state = sa.Table(
@@ -186,14 +193,16 @@ rejected_row = sa.Table(
     *(sa.Column(name, type_, primary_key=True) for name, type_ in _PARTITION),
     sa.Column("block", sa.Text(), primary_key=True),
     sa.Column("bronze_row", sa.BigInteger(), primary_key=True),
-    sa.Column("mapped_row", sa.BigInteger(), primary_key=True, comment="position among the rows one Bronze row maps to"),
+    sa.Column(
+        "mapped_row", sa.BigInteger(), primary_key=True, comment="position among the rows one Bronze row maps to"
+    ),
     sa.Column("source_key", sa.Text()),
     sa.Column("raw", pg.JSONB(), nullable=False),
     sa.Column("mapped", pg.JSONB(), nullable=False),
     sa.Column("reasons", pg.JSONB(), nullable=False),
     sa.Column("load_id", pg.UUID(), nullable=False),
     schema="silver_quarantine",
-    comment="Rows refused on evidence inside the row, with every rule they break. Replaced together with their partition.",
+    comment="Rows refused on evidence inside the row, with all rules they break. Replaced with their partition.",
 )
 
 consumer = sa.Table(

@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 a class, whatever psycopg2 calls it
 
 from retail_medallion.errors import BalanceError, DataContractError
 from retail_medallion.model import Entity
@@ -29,6 +28,7 @@ from retail_medallion.silver.schema import ensure_month
 from retail_medallion.silver.transform import PartitionCounts, TransformedPartition
 from retail_medallion.storage.partitioned import PartitionReport
 from retail_medallion.storage.postgres.copy_in import copy_into
+from retail_medallion.storage.postgres.session import raw_connection
 
 REJECT_SHARE = 20
 """A partition blocks when more than one row in twenty is rejected."""
@@ -111,7 +111,7 @@ class SilverWriter:
         """
         cell = self._open_partition(dt.date.fromisoformat(partition))
         load_id = self._load_id(cell)
-        with connection.connection.cursor() as cursor:
+        with raw_connection(connection).cursor() as cursor:
             state = self._current_state(cursor, cell.day)
             if state is not None and state["load_id"] == str(load_id):
                 return PartitionReport(rows=int(state["accepted"]), metadata=_counts_metadata(state), skipped=True)
@@ -125,7 +125,10 @@ class SilverWriter:
             self._record(cursor, cell, load_id, counts, time.monotonic() - started)
             self._check_balance(cursor, cell.day, counts)
         metadata = _counts_metadata(
-            {name: getattr(counts, name) for name in ("rows_read", "filtered", "mapped", "accepted", "rejected", "superseded")}
+            {
+                name: getattr(counts, name)
+                for name in ("rows_read", "filtered", "mapped", "accepted", "rejected", "superseded")
+            }
         )
         if counts.warnings:
             metadata["warnings"] = dict(counts.warnings)
@@ -158,17 +161,19 @@ class SilverWriter:
             self._parameters(day),
         )
         row = cursor.fetchone()
-        return None if row is None else dict(zip([c.name for c in cursor.description], row, strict=True))
+        return None if row is None else dict(zip([c.name for c in cursor.description or ()], row, strict=True))
 
     def _guard(self, cursor: Cursor, cell: SilverPartition, counts: PartitionCounts) -> None:
         where = f"{self._source}/silver/{self._entity.entity}, partition {cell.day}"
         if counts.rejected > REJECT_FLOOR and counts.rejected * REJECT_SHARE > counts.mapped:
-            worst = ", ".join(f"{rule} {n}" for rule, n in sorted(counts.rejections.items(), key=lambda item: -item[1])[:5])
+            worst = ", ".join(
+                f"{rule} {n}" for rule, n in sorted(counts.rejections.items(), key=lambda item: -item[1])[:5]
+            )
             raise DataContractError(
                 f"{counts.rejected} of {counts.mapped} rows were rejected, more than one in {REJECT_SHARE}.",
                 where=where,
                 why=f"rows rejected by rule: {worst}",
-                fix="Correct the mapping or the source and materialise the day again; the partition keeps its old content.",
+                fix="Correct the mapping or the source and materialise the day again; the partition keeps what it had.",
             )
         if cell.mode == "snapshot" and cell.observed:
             cursor.execute(
@@ -182,8 +187,8 @@ class SilverWriter:
                 raise DataContractError(
                     f"The snapshot has {counts.mapped} rows, {lost} fewer than the one before.",
                     where=where,
-                    why=f"a drop of more than {SNAPSHOT_SHRINK_PERCENT} % usually means that the source was read half restored",
-                    fix="Check the source table and materialise the day again; the partition keeps its old content.",
+                    why=f"a drop of more than {SNAPSHOT_SHRINK_PERCENT} % usually means a source read half restored",
+                    fix="Check the source table and materialise the day again; the partition keeps what it had.",
                 )
 
     def _stage(self, cursor: Cursor, transformed: TransformedPartition) -> None:
@@ -207,12 +212,14 @@ class SilverWriter:
         cursor.execute(self._sql.insert_current, parameters)
         cursor.execute(self._sql.remember_changes, parameters)
         cursor.execute("SELECT count(*) FROM pg_temp.changed")
-        changed = int(cursor.fetchone()[0])
+        changed = _count(cursor)
         if changed:
             cursor.execute(self._sql.insert_pending, parameters)
         return changed
 
-    def _record(self, cursor: Cursor, cell: SilverPartition, load_id: uuid.UUID, counts: PartitionCounts, seconds: float) -> None:
+    def _record(
+        self, cursor: Cursor, cell: SilverPartition, load_id: uuid.UUID, counts: PartitionCounts, seconds: float
+    ) -> None:
         totals = {
             column: {part: str(getattr(total, part)) for part in ("mapped", "accepted", "rejected", "superseded")}
             for column, total in counts.totals.items()
@@ -242,7 +249,7 @@ class SilverWriter:
 
     def _check_balance(self, cursor: Cursor, day: dt.date, counts: PartitionCounts) -> None:
         cursor.execute(self._sql.count_partition, self._parameters(day))
-        stored = int(cursor.fetchone()[0])
+        stored = _count(cursor)
         if stored != counts.accepted:
             raise BalanceError(
                 f"{counts.accepted} rows were accepted and {stored} are stored.",
@@ -250,5 +257,12 @@ class SilverWriter:
             )
 
 
+def _count(cursor: Cursor) -> int:
+    row = cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def _counts_metadata(counts: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: int(counts[name]) for name in ("rows_read", "filtered", "mapped", "accepted", "rejected", "superseded")}
+    return {
+        name: int(counts[name]) for name in ("rows_read", "filtered", "mapped", "accepted", "rejected", "superseded")
+    }

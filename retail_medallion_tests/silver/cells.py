@@ -53,7 +53,7 @@ def accepted_table(entity: Entity, rows: Sequence[Mapping[str, Any]]) -> pa.Tabl
     types = {c.name: _arrow_type(c.type) for c in entity} | _TECHNICAL_TYPES
     filled = []
     for ordinal, row in enumerate(sorted(rows, key=lambda r: r[entity.key])):
-        content = json.dumps({k: str(v) for k, v in row.items() if k not in {"op"}}, sort_keys=True)
+        content = json.dumps({k: str(v) for k, v in row.items() if k != "op"}, sort_keys=True)
         filled.append(
             {
                 "is_deleted": False,
@@ -84,7 +84,9 @@ _REJECTED = pa.schema(
 class HandMade:
     """What `transform` would give, from rows written down in a test."""
 
-    def __init__(self, entity: Entity, rows: Sequence[Mapping[str, Any]], scopes: Sequence[str], rejected: int = 0) -> None:
+    def __init__(
+        self, entity: Entity, rows: Sequence[Mapping[str, Any]], scopes: Sequence[str], rejected: int = 0
+    ) -> None:
         self._table = accepted_table(entity, rows)
         self._rejected = rejected
         self.scopes = list(scopes)
@@ -133,6 +135,8 @@ def cell(
         day=day,
         mode=mode,
         observed=observed,
-        objects=[BronzeObject("b", f"k/{day}", "etag", hashlib.sha256(content.encode()).hexdigest(), len(rows) + rejected)],
+        objects=[
+            BronzeObject("b", f"k/{day}", "etag", hashlib.sha256(content.encode()).hexdigest(), len(rows) + rejected)
+        ],
         transform=opened,
     )
