@@ -74,7 +74,7 @@ class Warehouse:
     """
 
     def __init__(self, url: sa.URL) -> None:
-        self.engine = sa.create_engine(url, isolation_level="READ COMMITTED", poolclass=sa.NullPool)
+        self.engine = sa.create_engine(url, isolation_level="READ COMMITTED", pool_size=10)
         with self.engine.begin() as connection:
             ensure_silver(connection, MODEL)
             ensure_gold(connection)
