@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -18,6 +19,8 @@ from retail_medallion.mapping.guard import Guarded
 
 RELATION = "bronze"
 """Name of the Bronze relation in compiled SQL, and of the row an expression sees."""
+
+_FREE = threading.local()
 
 EXTRACTED_AT = "_extracted_at"
 ROW = "bronze_row"
@@ -134,23 +137,28 @@ class Frame:
     line: str | None = None
     array: str | None = None
 
-    def steps(self, *, filtered: bool = True) -> str:
-        """`WITH ...` that ends in the relation `row`; `filtered=False` stops before `where`, with its verdict in it."""
+    def steps(self, *, filtered: bool = True, probe: bool = False) -> str:
+        """`WITH ...` that ends in the relation `row`.
+
+        Args:
+            filtered: False stops before `where`, with its verdict in the last relation (`read` or `tested`).
+            probe: Every row passes and every array has one element, so that a row of NULLs reaches the end.
+        """
         wanted = [name for name in self.columns.schema.names if name in self.used]
         selected = [self._read(name) for name in wanted]
         selected += [f"{RELATION}.{ROW}", f"{RELATION}.{quoted(EXTRACTED_AT)}"]
         steps = [f"read AS (\n  SELECT {', '.join(selected)}\n  FROM {RELATION}\n)"]
         if self.condition is not None:
-            verdict = f"TRY({{'v': {self.condition}}})"
+            verdict = "TRUE" if probe else f"TRY({{'v': {self.condition}}})"
             steps.append(f"tested AS (\n  SELECT *, {verdict} AS {quoted(_WHERE)}\n  FROM read AS {RELATION}\n)")
         if not filtered:
             return "WITH " + ",\n".join(steps)
         last = "read"
         if self.condition is not None:
-            steps.append(f"selected AS (\n  SELECT *\n  FROM tested\n  WHERE {self.selects}\n)")
+            steps.append(f"selected AS (\n  SELECT *\n  FROM tested\n  WHERE {'TRUE' if probe else self.selects}\n)")
             last = "selected"
         if self.line is not None:
-            steps.extend(self._explode(last))
+            steps.extend(self._explode(last, probe=probe))
             last = "exploded"
         steps.append(f"row AS (\n  SELECT *\n  FROM {last}\n)")
         return "WITH " + ",\n".join(steps)
@@ -171,7 +179,7 @@ class Frame:
         column = f"{RELATION}.{quoted(name)}"
         return f"CAST(lower(hex({column})) AS UUID) AS {quoted(name)}" if name in self.columns.uuids else column
 
-    def _explode(self, source: str) -> list[str]:
+    def _explode(self, source: str, *, probe: bool) -> list[str]:
         items, value, pos = quoted(_ITEMS), quoted(f"{self.line}.value"), quoted(f"{self.line}.pos")
         whole = f"struct_extract({items}, 'v')"
         # What is there and is no array gives one row without a position, which is rejected: nothing vanishes.
@@ -186,7 +194,8 @@ class Frame:
             f" WHEN json_type({whole}) = 'ARRAY' THEN range(CAST(json_array_length({whole}) AS BIGINT))"
             " ELSE [CAST(NULL AS BIGINT)] END"
         )
-        array = f"TRY({{'v': CAST({self.array} AS JSON)}})"
+        # Without a value the array counts as unreadable, which gives one element.
+        array = "CAST(NULL AS STRUCT(v JSON))" if probe else f"TRY({{'v': CAST({self.array} AS JSON)}})"
         both = f"unnest({elements}) AS {value}, unnest({positions}) AS {pos}"
         return [
             f"arrays AS (\n  SELECT *, {array} AS {items}\n  FROM {source} AS {RELATION}\n)",
@@ -195,19 +204,24 @@ class Frame:
 
 
 class Describer:
-    """Asks DuckDB for types and for constants, on zero rows of the Bronze schema."""
+    """Asks DuckDB for types and for constants, on one row of NULLs with the Bronze schema."""
 
     def __init__(self, columns: BronzeColumns) -> None:
-        self._connection: DuckDBPyConnection = new_duckdb("200MB", threads=1)
+        free: list[DuckDBPyConnection] = _FREE.__dict__.setdefault("connections", [])
+        self._connection = free.pop() if free else new_duckdb("200MB", threads=1)
         schema = columns.schema.append(pa.field(ROW, pa.int64()))
-        for relation in (RELATION, "seen"):
-            self._connection.register(relation, schema.empty_table())
+        nulls = pa.Table.from_arrays([pa.nulls(1, field.type) for field in schema], names=schema.names)
+        self._connection.register(RELATION, nulls)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._connection.close()
+            return
+        self._connection.unregister(RELATION)
+        _FREE.connections.append(self._connection)
 
     def types(self, select: str) -> dict[str, str]:
         """Column name to DuckDB type of a SELECT.
@@ -224,7 +238,10 @@ class Describer:
             MappingError: It does not bind: wrong argument types, for example.
         """
         try:
-            return self.types(f"{frame.steps()}\nSELECT {expression} AS v FROM row AS {RELATION}")["v"]
+            kind = self.types(f"{frame.steps()}\nSELECT {expression} AS v FROM row AS {RELATION}")["v"]
+            # Some constants, a regular expression for one, are only read when a row comes by.
+            probe = f"{frame.steps(probe=True)}\nSELECT TRY({{'v': {expression}}}) FROM row AS {RELATION}"
+            self._connection.execute(probe).fetchall()
         except DuckDBError as error:
             why = str(error).split("\n\nLINE", 1)[0].strip()
             raise MappingError(
@@ -233,6 +250,7 @@ class Describer:
                 why=why,
                 fix="Cast the operands to types that go together.",
             ) from None
+        return kind
 
     def types_of(self, expressions: list[str], frame: Frame) -> list[str | None]:
         """Types of several expressions; None for one that cannot stand alone."""
@@ -247,8 +265,8 @@ class Describer:
 
     def fits(self, constant: str, kind: str) -> bool:
         """Whether a constant keeps its value as that type."""
-        row = self._connection.execute(
+        rows = self._connection.execute(
             f"SELECT TRY(CAST(CAST({constant} AS {kind}) AS VARCHAR) = CAST({constant} AS VARCHAR)"
             f" OR TRY_CAST(CAST({constant} AS {kind}) AS DECIMAL(38,10)) = TRY_CAST({constant} AS DECIMAL(38,10)))"
-        ).fetchone()
-        return bool(row and row[0])
+        ).fetchall()
+        return bool(rows[0][0])

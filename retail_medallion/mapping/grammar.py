@@ -27,7 +27,7 @@ from pydantic import (
 from retail_medallion.mapping.settings import (
     country_code,
     currency_code,
-    day_cutoff,
+    cutoff_time,
     language_code,
     name,
     one_query,
@@ -92,7 +92,7 @@ class Source(_Part):
     currency: Annotated[str, BeforeValidator(currency_code)]
     country: Annotated[str, BeforeValidator(country_code)]
     language: Annotated[str, BeforeValidator(language_code)]
-    day_cutoff: Annotated[dt.time, BeforeValidator(day_cutoff)] = dt.time(0, 0)
+    day_cutoff: Annotated[dt.time, BeforeValidator(cutoff_time)] = dt.time(0, 0)
     first_day: dt.date = DEFAULT_FIRST_DAY
     tax_included: StrictBool = False
 

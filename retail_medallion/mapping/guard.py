@@ -42,9 +42,10 @@ _REASONS: tuple[tuple[type[exp.Expr], str], ...] = (
     (exp.Parameter, "a parameter: write the value"),
     (exp.PositionalColumn, "a column by its position: name the column"),
     (exp.Alias, "a column alias: the target column gives the name; is an operator or a comma missing?"),
-    (exp.DDL, "a statement: only an expression may stand here"),
-    (exp.DML, "a statement: only an expression may stand here"),
-    (exp.Command, "a statement: only an expression may stand here"),
+    *(
+        (kind, "a statement: only an expression may stand here")
+        for kind in (exp.DDL, exp.DML, exp.Command, exp.Drop, exp.Pragma, exp.Set, exp.Attach, exp.Copy, exp.Use)
+    ),
 )
 
 

@@ -87,7 +87,7 @@ def language_code(value: Any) -> str:
     return text
 
 
-def day_cutoff(value: Any) -> Any:
+def cutoff_time(value: Any) -> Any:
     """A local time HH:MM."""
     if isinstance(value, dt.time):
         return value

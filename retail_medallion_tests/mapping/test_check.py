@@ -1,0 +1,85 @@
+"""Mapping files held against the canonical model, and their lineage."""
+
+from __future__ import annotations
+
+import pytest
+
+from retail_medallion.errors import MappingError
+from retail_medallion.mapping import check_mapping, column_lineage, load_mappings, read_mapping, require_valid
+from retail_medallion.mapping.lineage import Edge
+from retail_medallion_tests.mapping.bronze import FILES, MODEL
+
+SHOP = (FILES / "normalised.yml").read_text()
+DOCUMENTS = (FILES / "documents.yml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("  sales:\n", "  sale:\n", 7, "Did you mean 'sales'?"),
+        ("  total_amount:", "  totl_amount:", 18, "Did you mean 'total_amount'?"),
+        ("sale_id: \"id\"", "sales_id: \"id\"", 10, "is 'sale_id', not 'sales_id'"),
+        ('sold_at: "ordered_at"', "sold_at: {const: x}\n        sale_id: id", 14, "stands under `key` already"),
+        ("code: order_status", "code: order_state", 12, "Did you mean 'order_status'?"),
+        ("cancelled,", "canceled,", 5, "Did you mean 'cancelled'?"),
+        ('"*": unknown', '"*": whatever', 5, "no canonical value"),
+        ('{expr: "status_code", code: order_status}', "{const: closed}", 12, "no canonical value of 'status'"),
+        ('sold_at: "ordered_at"', 'completed_at: "ordered_at"', 12, "needs 'sold_at'"),
+        ("within: sale_id", "within: product_id", 32, "Allowed: table, sale_id"),
+        ("seen: sales/orders", "seen: sales/order", 32, "Did you mean 'sales/orders'?"),
+        ('complete: {within: sale_id, seen: sales/orders, value: "id"}', "", 22, "deleted rows are never seen"),
+        ('"abs(qty)"', '"sum(qty)"', 36, "aggregate"),
+        ('{sale_item_id: "id"}', '{sale_item_id: "id; id"}', 30, "not one expression"),
+        ('{sale_item_id: "id"}', '{sale_item_id: "id"}\n      where: "now() > at"', 31, "'now'"),
+        ("block: lines", "block: lines\n      where: \"line.value = 1\"", 22, "has no `explode`"),
+    ],
+)  # fmt: skip
+def test_what_the_model_does_not_know_is_named_with_its_line(old: str, new: str, line: int, words: str) -> None:
+    assert old in SHOP
+    problems = check_mapping(read_mapping(SHOP.replace(old, new, 1).encode(), "shop.yml"), MODEL)
+    found = [problem for problem in problems if words in problem.what]
+    assert found, [str(problem) for problem in problems]
+    assert found[0].severity == "error"
+    assert abs(int(found[0].where.split(":")[1]) - line) <= 1, found[0].where
+
+
+def test_a_valid_mapping_has_no_problems() -> None:
+    assert check_mapping(read_mapping(SHOP.encode()), MODEL) == []
+    require_valid(read_mapping(SHOP.encode()), MODEL)
+
+
+def test_errors_are_raised_together() -> None:
+    text = SHOP.replace("total_amount:", "totl_amount:").replace("abs(qty)", "sum(qty)")
+    with pytest.raises(MappingError, match="aggregate") as caught:
+        require_valid(read_mapping(text.encode(), "shop.yml"), MODEL)
+    assert caught.value.where is not None
+    assert caught.value.where.startswith("shop.yml:1")
+
+
+def test_a_key_by_position_and_an_unused_code_map_are_warnings() -> None:
+    problems = check_mapping(read_mapping(DOCUMENTS.replace(", code: state", "").encode(), "d.yml"), MODEL)
+    assert [problem.severity for problem in problems] == ["warning", "warning"]
+    assert "No column uses" in str(problems[0])
+    assert "position in the array" in str(problems[1])
+
+
+def test_the_shipped_mappings_have_no_errors() -> None:
+    for mapping in load_mappings().values():
+        require_valid(mapping, MODEL)
+
+
+def test_lineage_tells_values_from_filters_and_copies_from_computations() -> None:
+    mapping = read_mapping(DOCUMENTS.encode())
+    lines = mapping.block("sale_items", "doc_lines")
+    assert lines is not None
+    edges = set(column_lineage(mapping, lines))
+    assert Edge("sale_id", "id", "DIRECT", "IDENTITY") in edges
+    assert Edge("sku", "doc", "DIRECT", "TRANSFORMATION") in edges
+    assert Edge("*", "doc", "INDIRECT", "FILTER") in edges
+    assert Edge("sale_item_id", "id", "DIRECT", "TRANSFORMATION") in edges
+
+    shop = read_mapping(SHOP.encode())
+    (orders,) = shop.entities["sales"]
+    assert [edge for edge in column_lineage(shop, orders) if edge.target in {"status", "currency_code"}] == [
+        Edge("status", "status_code", "DIRECT", "TRANSFORMATION")
+    ]
