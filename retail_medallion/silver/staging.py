@@ -298,8 +298,7 @@ class BlockSelect:
                 c.name,
                 "is missing",
                 "reject",
-                # A trading day that is missing because its event time is refused is no second reason.
-                f"{quoted(c.name)} IS NULL AND NOT ({_any(self._failing_with(c))})",
+                f"{quoted(c.name)} IS NULL AND NOT ({_any(self._excuses(c))})",
             )
             for c in required
         ]
@@ -311,9 +310,11 @@ class BlockSelect:
         warning = [f.flag for f in self._fired if f.severity == "warn"]
         pile.add({"r:reject": _any(refusing), "r:warn": _any(warning)})
 
-    def _failing_with(self, column: Column) -> list[str]:
-        """Flags that take the value of a column away, or of the column it is computed from."""
-        return [flag for name in (column.name, column.of) if name for flag in self._failing.get(name, ())]
+    def _excuses(self, column: Column) -> list[str]:
+        """Flags that already say why a value is missing: its own, or for a computed one, whatever refuses the row."""
+        if column.of is None and column.when_missing is None:
+            return self._failing.get(column.name, [])
+        return [f.flag for f in self._fired if f.severity == "reject"]
 
     def _staged(self, pile: _Pile, op: str) -> str:
         refusing = [f for f in self._fired if f.severity == "reject"]

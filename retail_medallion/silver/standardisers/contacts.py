@@ -24,7 +24,7 @@ def clean_email(value: str) -> str | None:
     if _PLAIN_EMAIL.fullmatch(lowered) and "--" not in lowered:
         return lowered
     try:
-        checked = validate_email(lowered, check_deliverability=False, test_environment=True)
+        checked = validate_email(lowered, check_deliverability=False, test_environment=True, strict=True)
     except EmailNotValidError:
         return None
     address = f"{checked.local_part.lower()}@{checked.ascii_domain.lower()}"

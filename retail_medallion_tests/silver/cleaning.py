@@ -1,0 +1,60 @@
+"""Runs one standardiser over values, the way `transform` does, without the rest."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+
+from retail_medallion.mapping import new_duckdb
+from retail_medallion.model import Column
+from retail_medallion.silver.standardisers import Fetched, RowSettings, register_functions, standardise
+from retail_medallion.silver.standardisers.base import literal, quoted
+from retail_medallion.silver.standardisers.standards import ROW_COUNTRY
+
+SETTINGS = RowSettings(
+    day=dt.date(2026, 6, 20), timezone="Europe/Berlin", country="DE", currency="EUR", language="de", tenant="acme"
+)
+_TYPES = {"money": "numeric(18,4)", "quantity": "numeric(18,3)", "points": "numeric(18,2)", "rate": "numeric(9,6)"}
+
+
+def engine() -> duckdb.DuckDBPyConnection:
+    connection = new_duckdb("500MB", threads=1)
+    register_functions(connection)
+    return connection
+
+
+def clean(
+    connection: duckdb.DuckDBPyConnection,
+    standardiser: str,
+    values: Sequence[str | None],
+    *,
+    type_: str = "VARCHAR",
+    country: str = "DE",
+    settings: RowSettings = SETTINGS,
+    timezone: str | None = None,
+    codes: Sequence[str] = (),
+    null_values: Sequence[str] = (),
+    absolute: bool = False,
+    column_type: str | None = None,
+) -> list[tuple[Any, set[str]]]:
+    """Canonical value and fired rules of each value; values are given as text and cast to `type_` first."""
+    column = Column(
+        name="x",
+        type=column_type or _TYPES.get(standardiser, "numeric(9,6)" if standardiser == "decimal" else "text"),
+        standardise=standardiser,  # type: ignore[arg-type]
+        meaning="x",
+        absolute=absolute,
+    )
+    fetched = Fetched(column, quoted("m:x"), type_, settings, codes=codes, timezone=timezone, null_values=null_values)
+    cleaning = standardise(fetched)
+    rows = ", ".join(f"({i}, {literal(value)})" for i, value in enumerate(values))
+    sql = f'SELECT i, CAST(x AS {type_}) AS "m:x", {literal(country)} AS {ROW_COUNTRY} FROM (VALUES {rows}) v(i, x)'
+    for step in cleaning.steps:
+        added = ", ".join(expression + " AS " + quoted(f"{name}:x") for name, expression in step.items())
+        sql = f"SELECT *, {added} FROM ({sql})"
+    fired = "".join(f", CASE WHEN {check.when} THEN {literal(check.rule)} END" for check in cleaning.checks)
+    found = connection.execute(f'SELECT "v:x"{fired} FROM ({sql}) ORDER BY i').fetchall()
+    return [(row[0], {rule for rule in row[1:] if rule}) for row in found]
