@@ -6,7 +6,6 @@ What belongs here: arguments, and what is printed. What does not: anything that 
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -98,17 +97,6 @@ def _print_status() -> None:
         process = "" if server.process is None else f" (process {server.process})"
         console.print(f"{server.title:<11}{server.state:<15}{server.address}{process}", markup=False)
         console.print(f"{'':<11}{server.detail}", markup=False)
-
-
-@main.command()
-@_plain_errors
-def env() -> None:
-    """Print the variables plain dagster commands need: eval "$(retail-medallion env)"."""
-    from retail_medallion import embedded
-
-    variables = embedded.environment(embedded.up())
-    for name, value in sorted(variables.items()):
-        click.echo(f"export {name}={shlex.quote(value)}")
 
 
 @main.command()

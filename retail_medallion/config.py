@@ -50,7 +50,7 @@ def database_settings(*prefixes: str, environment: Mapping[str, str] | None = No
         names = " or ".join(f"{prefix}DB_{suffix}" for prefix in prefixes)
         raise ConfigurationError(
             f"The variable {names} is not set.",
-            fix='Set it, or use the embedded servers: retail-medallion up, then eval "$(retail-medallion env)".',
+            fix="Set it, or use the embedded servers: retail-medallion up, then source .retail_medallion/environment.sh",
         )
 
     port = value("PORT", "5432")
@@ -98,7 +98,9 @@ def parse_day(text: str, *, where: str) -> dt.date:
             raise ValueError("not written YYYY-MM-DD")  # noqa: TRY301 one message for both ways of being wrong
         return dt.date.fromisoformat(text.strip())
     except ValueError as error:
-        raise DateRangeError(f"{text!r} is not a day.", where=where, why=str(error), fix=f"Allowed: {ALLOWED_RANGES}") from None
+        raise DateRangeError(
+            f"{text!r} is not a day.", where=where, why=str(error), fix=f"Allowed: {ALLOWED_RANGES}"
+        ) from None
 
 
 def resolve_days(
@@ -126,7 +128,9 @@ def resolve_days(
     today = today or dt.datetime.now(dt.UTC).date()
     if start is not None:
         if offset is not None:
-            raise DateRangeError("A start day and a day offset contradict each other.", fix=f"Allowed: {ALLOWED_RANGES}")
+            raise DateRangeError(
+                "A start day and a day offset contradict each other.", fix=f"Allowed: {ALLOWED_RANGES}"
+            )
         first = parse_day(start, where="start (START_DATE)")
         last = first if end is None else parse_day(end, where="end (END_DATE)")
     elif end is not None:

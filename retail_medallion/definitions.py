@@ -1,5 +1,6 @@
 """The entry point of the Dagster code location: everything that was found, as one Definitions object."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,14 +34,8 @@ def build_definitions(
     """
     model = model or load_model()
     mappings = load_mappings() if mappings is None else mappings
-    assets: list[dg.AssetsDefinition | dg.AssetSpec] = [*shared_tables()]
-    for mapping in mappings.values():
-        entities = [model.entity(name) for name in mapping.entities]
-        assets += [bronze_asset(mapping, entity) for entity in entities]
-        assets += [silver_asset(mapping, model, entity) for entity in entities]
-        assets += [gold_asset(mapping, table) for table in TABLES.values() if table.has_source]
     return dg.Definitions(
-        assets=assets,
+        assets=_assets(model, mappings),
         jobs=daily_jobs(mappings),
         # One process for all steps: starting a process for each would take longer than most steps do.
         executor=dg.in_process_executor,
@@ -52,6 +47,21 @@ def build_definitions(
             **(resources or {}),
         },
     )
+
+
+def _assets(
+    model: CanonicalModel, mappings: Mapping[str, SourceMapping]
+) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    assets: list[dg.AssetsDefinition | dg.AssetSpec] = [*shared_tables()]
+    with warnings.catch_warnings():
+        # Single-run backfills are still marked beta; said once here instead of once per asset on every start.
+        warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
+        for mapping in mappings.values():
+            entities = [model.entity(name) for name in mapping.entities]
+            assets += [bronze_asset(mapping, entity) for entity in entities]
+            assets += [silver_asset(mapping, model, entity) for entity in entities]
+            assets += [gold_asset(mapping, table) for table in TABLES.values() if table.has_source]
+    return assets
 
 
 @dg.definitions

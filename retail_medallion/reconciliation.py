@@ -130,10 +130,13 @@ class Reconciliation:
         """Print the line people look for, and every comparison that does not hold."""
         r = self.rows
         kept = f" + {r.kept:,} kept from earlier extracts" if r.kept else ""
-        left_out = f" + filtered {r.filtered:,}" if r.filtered else ""
         console.print(
-            f"{self.source} rows: source {r.source:,}{kept} = Bronze {r.bronze:,}"
-            f" = Silver {r.accepted:,} + quarantine {r.rejected:,} + superseded {r.superseded:,}{left_out}"
+            f"{self.source} rows: source {r.source:,}{kept} = Bronze {r.bronze:,};"
+            f" mapped {r.mapped:,} = Silver {r.accepted:,} + quarantine {r.rejected:,} + superseded {r.superseded:,}"
+        )
+        made = r.mapped - (r.read - r.filtered)
+        console.print(
+            f"  mapped = {r.read:,} read - {r.filtered:,} not meant by the mapping + {made:,} more from exploded arrays"
         )
         for currency, (silver, gold) in sorted(self.money.items()):
             console.print(f"{self.source} sales in {currency}: Silver {silver:,.2f} = Gold {gold:,.2f}")

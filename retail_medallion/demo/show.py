@@ -51,10 +51,11 @@ def show(console: Console, *, scale: float, days: int) -> None:
     reconciliation.print(console)
     console.print(f"\nDone in {time.monotonic() - began:.0f} s. What to open next:")
     for line in (
-        "make dev                                    the UI on http://127.0.0.1:3000: Lineage shows the three layers",
-        f'eval "$(retail-medallion env)"              then plain dagster, as in: {launch.equivalent_command(SOURCE, wanted[-1:])}',
-        "retail-medallion status                     where PostgreSQL and S3 are; tables in schemas silver and gold",
-        "retail-medallion down                       stop the servers; the data stays",
+        "make dev                    the UI on http://127.0.0.1:3000: Lineage shows the three layers",
+        "retail-medallion status     where PostgreSQL and S3 are; look into the schemas silver and gold",
+        "retail-medallion down       stop the servers; the data stays",
+        "source .retail_medallion/environment.sh, then plain Dagster, for example:",
+        f"  {launch.equivalent_command(SOURCE, wanted[-1:])}",
     ):
         console.print(f"  {line}", markup=False)
     if not reconciliation.holds:
