@@ -22,7 +22,8 @@ from retail_medallion.errors import RetailMedallionError
 
 P = ParamSpec("P")
 
-console = Console(highlight=False, soft_wrap=True)
+# Written to a file or a pipe, a table keeps room for its columns.
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
 
 
 def _plain_errors(command: Callable[P, None]) -> Callable[P, None]:

@@ -48,7 +48,8 @@ _FACTS = {
     "transactions": (
         """SELECT currency_code::text, count(*), sum(amount) FROM silver.transactions t
            WHERE source_system = :source AND NOT is_deleted AND NOT EXISTS (
-               SELECT FROM silver.sales s WHERE s.source_system = t.source_system AND s.sale_id = t.sale_id AND s.is_test)
+               SELECT FROM silver.sales s
+               WHERE s.source_system = t.source_system AND s.sale_id = t.sale_id AND s.is_test)
            GROUP BY 1""",
         """SELECT f.currency_code, count(*), sum(f.amount) FROM gold.fct_transaction f
            JOIN gold.dim_source d USING (source_key) WHERE d.source_system = :source GROUP BY 1""",
@@ -112,6 +113,7 @@ class Reconciliation:
         rows: Rows by layer, all entities together.
         comparisons: Everything that was compared.
         money: Total of sales per currency in Silver and in Gold.
+        loaded: Control total of the sales' totals over all loads: mapped, accepted, rejected, superseded.
         lines_without_sale: Live lines whose sale is not in Silver; they wait outside Gold.
     """
 
@@ -119,6 +121,7 @@ class Reconciliation:
     rows: Rows
     comparisons: list[Comparison]
     money: dict[str, tuple[Decimal, Decimal]]
+    loaded: dict[str, Decimal]
     lines_without_sale: int
 
     @property
@@ -138,8 +141,14 @@ class Reconciliation:
         console.print(
             f"  mapped = {r.read:,} read - {r.filtered:,} not meant by the mapping + {made:,} more from exploded arrays"
         )
+        if self.loaded:
+            m = self.loaded
+            console.print(
+                f"{self.source} money of all sale versions: mapped {m['mapped']:,.2f} = Silver {m['accepted']:,.2f}"
+                f" + quarantine {m['rejected']:,.2f} + superseded {m['superseded']:,.2f}"
+            )
         for currency, (silver, gold) in sorted(self.money.items()):
-            console.print(f"{self.source} sales in {currency}: Silver {silver:,.2f} = Gold {gold:,.2f}")
+            console.print(f"{self.source} sales as they are now, {currency}: Silver {silver:,.2f} = Gold {gold:,.2f}")
         if self.lines_without_sale:
             console.print(
                 f"{self.lines_without_sale:,} lines wait outside Gold: their sale is in quarantine or unknown"
@@ -204,7 +213,16 @@ def reconcile(connection: sa.Connection, store: ParquetStore, source: str) -> Re
             if entity == "sales":
                 money[currency] = (there[1], here[1])
     waiting = connection.execute(_LINES_WITHOUT_SALE, {"source": source}).scalar_one()
-    return Reconciliation(source, total, comparisons, money, waiting)
+    return Reconciliation(source, total, comparisons, money, _sales_total(states), waiting)
+
+
+def _sales_total(states: list[dict[str, Any]]) -> dict[str, Decimal]:
+    totals: dict[str, Decimal] = defaultdict(Decimal)
+    for state in states:
+        if state["entity"] == "sales":
+            for part, text in state["control_totals"].get("total_amount", {}).items():
+                totals[part] += Decimal(text)
+    return totals
 
 
 def _partition(state: Mapping[str, Any], where: str) -> Iterator[Comparison]:
