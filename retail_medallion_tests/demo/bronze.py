@@ -28,7 +28,7 @@ def bronze_of(connection: psycopg2.extensions.connection, block: Block, extracte
             document=extract.document,
         ),
     )
-    table = pa.Table.from_batches(list(read_query(connection, plan.select(None))))
+    table = read_query(connection, plan.select(None)).read_all()
     field = pa.field(EXTRACTED_AT, pa.timestamp("us", "UTC"), nullable=False)
     table = table.append_column(field, pa.array([extracted_at] * len(table), field.type))
     return BronzeInput(block=block, schema=table.schema, open=table.to_reader, observed=True, rows=len(table))
