@@ -108,7 +108,7 @@ def guard(
     tree = _arrows_are_json(statements[0], text, where)
     _check_tree(tree, text, where)
     names, parts = _qualify(tree, text, where, columns, relation, line)
-    guarded = Guarded(_bind_arrows(tree), frozenset(names), frozenset(parts))
+    guarded = Guarded(tree, frozenset(names), frozenset(parts))
     _check_with_duckdb(guarded.sql, text, where)
     return guarded
 
@@ -136,16 +136,6 @@ def _arrows_are_json(tree: exp.Expr, text: str, where: str) -> exp.Expr:
             words -= 1
     if words < 0:
         raise _refused(text, where, "a lambda arrow", "Write `lambda x: ...`.")
-    return tree
-
-
-def _bind_arrows(tree: exp.Expr) -> exp.Expr:
-    """Put parentheses around `->` and `->>` inside of other operators, where DuckDB binds them loosely."""
-    for node in list(tree.find_all(exp.JSONExtract, exp.JSONExtractScalar)):
-        if isinstance(node.parent, exp.Binary | exp.Unary | exp.Is | exp.Between | exp.In | exp.Bracket):
-            parentheses = exp.Paren()
-            node.replace(parentheses)
-            parentheses.set("this", node)
     return tree
 
 

@@ -97,10 +97,18 @@ def test_columns_are_quoted_and_spelt_as_in_bronze() -> None:
 
 
 def test_json_arrows_bind_tighter_than_every_other_operator() -> None:
-    guarded = guard("a ->> '$.x' = 'y' AND coalesce(a -> '$.z', b) IS NULL", where="x:1:1")
-    assert guarded.sql == (
-        """("bronze"."a" ->> '$.x') = 'y' AND COALESCE("bronze"."a" -> '$.z', "bronze"."b") IS NULL"""
-    )
+    with duckdb.connect() as connection:
+        connection.execute("""CREATE TABLE bronze AS SELECT '{"x": "5", "y": [1, 2]}' AS a, NULL AS b""")
+        for text in (
+            "a ->> '$.x' = '5' AND a -> '$.z' IS NULL",
+            "a ->> '$.x' BETWEEN '4' AND '6'",
+            "a ->> '$.x' || '!' IN ('5!')",
+            "NOT a ->> '$.x' LIKE '6%'",
+            "(a -> '$.y' -> 1) ->> 0 IS NULL",
+            "json_type(a -> '$.y') = 'ARRAY' AND coalesce(a -> '$.y', b) IS NOT NULL",
+        ):
+            sql = guard(text, where="x:1:1").sql
+            assert connection.execute(f"SELECT {sql} FROM bronze").fetchall() == [(True,)], sql  # noqa: S608
 
 
 def test_comments_do_not_reach_the_statement() -> None:
@@ -118,7 +126,8 @@ def test_the_second_lock_holds_where_the_first_is_open(monkeypatch) -> None:
 PIECES = st.sampled_from(
     [
         "a", "b", '"', "'", "''", '""', ";", "--", "/*", "*/", "$$", "$x$", "(", ")", ",", "SELECT", "FROM bronze",
-        "UNION", "DROP TABLE x", "1", "1.5", "+", "||", "->", "->>", "'$.x'", "::", "INT", "CASE", "WHEN", "THEN", "END", "IN",
+        "UNION", "DROP TABLE x", "1", "1.5", "+", "||", "->", "->>", "'$.x'", "::", "INT", "CASE", "WHEN", "THEN",
+        "END", "IN",
         "NULL", "NOT", "lambda x:", "list_transform(", "coalesce(", "E'\\'", "\\", "\n", " ", "{", "}", "[", "]", ":",
         "?", "AS", "OVER ()", "x'00'", "U&'", "COPY", "ATTACH", "PRAGMA", "SET", "line.value", ".", "%", "@", "~",
     ]
