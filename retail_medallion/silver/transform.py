@@ -12,8 +12,9 @@ import datetime as dt
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import duckdb
 import pyarrow as pa
 
 from retail_medallion.errors import ConfigurationError, DataContractError
-from retail_medallion.mapping import CompiledBlock, compile_block, new_duckdb
+from retail_medallion.mapping import Block, CompiledBlock, compile_block, new_duckdb
 from retail_medallion.mapping import Mapping as SourceMapping
 from retail_medallion.model import CanonicalModel, Entity
 from retail_medallion.silver import contest, quarantine
@@ -164,8 +165,7 @@ class _Staging:
             if not bronze.observed:
                 continue
             covering = self._covering(bronze, seen)
-            schema = covering.schema if covering else None
-            compiled = compile_block(self.mapping, bronze.block, self.model, bronze.schema, schema)
+            compiled = _compiled(_Compilation.of(self.mapping, self.model, bronze, covering))
             counted = self._stage_block(index, bronze, compiled)
             check_block(counted, self.where)
             blocks.append(counted)
@@ -252,6 +252,48 @@ class _Staging:
             raise DataContractError(
                 "The rows cannot be cleaned.", where=self.where, why=f"DuckDB raised {type(error).__name__}"
             ) from None
+
+
+@dataclass(frozen=True)
+class _Compilation:
+    """What a compiled block depends on. A range of days has the same every day, and compiling asks DuckDB for types."""
+
+    source: str
+    versions: tuple[str, str]
+    entity: str
+    name: str
+    schemas: tuple[bytes, ...]
+    mapping: SourceMapping = field(compare=False)
+    model: CanonicalModel = field(compare=False)
+    block: Block = field(compare=False)
+    schema: pa.Schema = field(compare=False)
+    covering: pa.Schema | None = field(compare=False)
+
+    @classmethod
+    def of(
+        cls, mapping: SourceMapping, model: CanonicalModel, bronze: BronzeInput, covering: BronzeInput | None
+    ) -> _Compilation:
+        read = [bronze, *([covering] if covering else [])]
+        return cls(
+            source=mapping.source.code,
+            versions=(mapping.version, model.version),
+            entity=bronze.block.entity,
+            name=bronze.block.name,
+            schemas=tuple(one.schema.serialize().to_pybytes() for one in read),
+            mapping=mapping,
+            model=model,
+            block=bronze.block,
+            schema=bronze.schema,
+            covering=covering.schema if covering else None,
+        )
+
+
+_REMEMBERED_BLOCKS = 256
+
+
+@lru_cache(maxsize=_REMEMBERED_BLOCKS)
+def _compiled(wanted: _Compilation) -> CompiledBlock:
+    return compile_block(wanted.mapping, wanted.block, wanted.model, wanted.schema, wanted.covering)
 
 
 def accepted_schema(entity: Entity) -> pa.Schema:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from retail_medallion.silver.standardisers.cards import holds_card_number, mask_
 from retail_medallion_tests.silver.blocks import MODEL, UPDATED, cleaned
 from retail_medallion_tests.silver.cleaning import SETTINGS
 
+D = Decimal
 NOON = dt.datetime(2026, 6, 20, 10, tzinfo=dt.UTC)
 LATER = NOON + dt.timedelta(hours=1)
 DAY, NEXT_DAY = dt.date(2026, 6, 20), dt.date(2026, 6, 21)
@@ -187,8 +188,8 @@ def test_a_code_map_of_a_column_that_is_no_enumeration_says_what_it_lacks() -> N
 
 CARDS = ["4111 1111 1111 1111", "378282246310005", "5555-5555-5555-4444", "6011000990139424", "3530111333300000",
          "30569309025904", "2223003122003222", "6759649826438453"]  # fmt: skip
-NO_CARDS = ["4111111111111112", "1234567890123452", "79927398713", "4111111111111111" * 2, "4006381333931", "98765432109",
-            "9111111111111111"]  # fmt: skip
+NO_CARDS = ["4111111111111112", "1234567890123452", "79927398713", "4111111111111111" * 2, "4006381333931",
+            "98765432109", "9111111111111111"]  # fmt: skip
 
 
 @pytest.mark.parametrize("number", CARDS)

@@ -21,7 +21,7 @@ UTC = dt.UTC
 
 
 def at(*parts: int) -> dt.datetime:
-    return dt.datetime(*parts, tzinfo=UTC)  # type: ignore[misc]
+    return dt.datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type]
 
 
 D = Decimal
@@ -293,7 +293,7 @@ def exactly(value: Decimal, scale: int) -> Decimal:
 @given(st.lists(st.decimals(-(10**13), 10**13, places=12), min_size=1, max_size=50))
 @settings(max_examples=60, deadline=None)
 def test_money_is_rounded_half_away_from_zero_from_text_and_from_decimals(values: list[Decimal]) -> None:
-    expected = [(exactly(value, 4), set()) for value in values]
+    expected: list[tuple[Decimal, set[str]]] = [(exactly(value, 4), set()) for value in values]
     texts = [format(value, "f") for value in values]
     assert clean(ENGINE, "money", texts) == expected
     assert clean(ENGINE, "money", texts, type_="DECIMAL(38,12)") == expected

@@ -9,7 +9,7 @@ import random
 import unicodedata
 import zoneinfo
 from collections.abc import Iterator
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -35,6 +35,7 @@ from retail_medallion_tests.silver.blocks import (
     table_of,
 )
 
+D = Decimal
 NOON = dt.datetime(2026, 6, 20, 10, tzinfo=dt.UTC)
 LINE = {"sale_id": "s1", "quantity": D(3), "discount_amount": D("1.00"), "tax_amount": D("0.50")}
 
@@ -88,7 +89,7 @@ def test_phone_and_region_are_read_with_the_country_of_the_row() -> None:
 
 
 def test_deletion_follows_the_mapped_flag_and_else_the_time_of_deletion() -> None:
-    rows = [{"k": "a", "deleted_at": NOON}, {"k": "b", "deleted_at": None}]
+    rows: list[dict[str, Any]] = [{"k": "a", "deleted_at": NOON}, {"k": "b", "deleted_at": None}]
     named = [{**row, "full_name": "x"} for row in rows]
     assert [row["is_deleted"] for row in cleaned("customers", *named).accepted] == [True, False]
     flagged = [{**row, "is_deleted": flag} for row, flag in zip(named, ("no", "yes"), strict=True)]
@@ -150,6 +151,13 @@ def test_no_text_looks_like_a_missing_one() -> None:
 # One row per key
 
 
+BLANK_CUSTOMER: dict[str, Any] = {
+    **dict.fromkeys(MODEL.entity("customers").columns),
+    "customer_type": "person",
+    "is_guest": False,
+    "is_active": True,
+    "is_deleted": False,
+}
 names = st.sampled_from(["a", "b", "c"])
 moments = st.none() | st.sampled_from([UPDATED, UPDATED - dt.timedelta(hours=1)])
 versions = st.fixed_dictionaries(
@@ -163,7 +171,7 @@ versions = st.fixed_dictionaries(
 
 
 @given(st.lists(versions, min_size=1, max_size=14), st.randoms(use_true_random=False), st.integers(1, 5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_winner_of_a_key_is_decided_by_content_and_by_nothing_else(
     rows: list[dict[str, Any]], rng: random.Random, batch_rows: int
 ) -> None:
@@ -180,13 +188,14 @@ def test_the_winner_of_a_key_is_decided_by_content_and_by_nothing_else(
     best: dict[str, tuple[Any, ...]] = {}
     hashes: dict[str, set[bytes]] = {}
     for row in rows:
-        alone = outcome([row]).row
-        key, moment = alone["customer_id"], alone["source_updated_at"]
-        hashes.setdefault(key, set()).add(alone["record_hash"])
-        rank = (moment is not None, moment or UPDATED, alone["record_hash"])
+        key, moment = row["k"].strip(), row["source_updated_at"]
+        record = {**BLANK_CUSTOMER, "customer_id": key, "full_name": row["full_name"], "city": row["city"]}
+        hashed = hashlib.sha256(serialised(record, "customers").encode()).digest()[:16]
+        hashes.setdefault(key, set()).add(hashed)
+        rank = (moment is not None, moment or UPDATED, hashed)
         best[key] = max(best.get(key, rank), rank)
     assert {row["customer_id"]: row["record_hash"] for row in found.accepted} == {k: v[2] for k, v in best.items()}
-    assert {row["customer_id"] for row in found.accepted if row["dq_flags"]} == {
+    assert {row["customer_id"] for row in found.accepted if "G07" in row["dq_flags"]} == {
         k for k, v in hashes.items() if len(v) > 1
     }
     assert found.counts.superseded == len(rows) - len(best)
@@ -200,7 +209,7 @@ def without_position(outcome: Outcome) -> list[dict[str, Any]]:
 
 
 def test_the_order_of_rows_batches_and_threads_decides_nothing() -> None:
-    rng = random.Random(7)
+    rng = random.Random(7)  # noqa: S311
     columns = {n: n for n in ("sale_id", "quantity", "unit_price", "sku", "source_updated_at")}
     mapping = source_mapping({"sale_items": [block("sale_items", columns)]})
     rows = [
@@ -334,7 +343,7 @@ def test_an_object_with_fewer_or_more_rows_than_recorded_does_not_balance() -> N
 
 
 def test_control_totals_add_up_to_the_cent_over_accepted_rejected_and_superseded_rows() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"k": "1", "status": "completed", "sold_at": NOON, "total_amount": D("0.10"), "discount_amount": D("-0.01")},
         {"k": "1", "status": "pending", "sold_at": NOON, "total_amount": D("0.20"), "discount_amount": None},
         {
@@ -473,7 +482,7 @@ def test_readers_may_be_read_side_by_side_and_again() -> None:
 
 @pytest.mark.parametrize("entity", MODEL.entities)
 def test_accepted_rows_have_the_declared_columns_and_types_even_when_there_are_none(entity: str) -> None:
-    named = {"sales": "status", "sale_items": "sku", "transactions": "status"}
+    named: dict[str, str] = {"sales": "status", "sale_items": "sku", "transactions": "status"}
     column = named.get(entity, MODEL.entity(entity).key.replace("_id", "_name"))
     column = column if column in MODEL.entity(entity).columns else "is_active"
     mapping = source_mapping({entity: [block(entity, {column: "n"})]})
@@ -498,9 +507,9 @@ ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathm
 
 @given(
     st.sampled_from(ZONES),
-    st.lists(st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2026, 6, 20)), min_size=1, max_size=30),  # noqa: DTZ001
+    st.lists(st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2026, 6, 20)), min_size=1, max_size=60),  # noqa: DTZ001
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_local_times_become_the_instants_that_zoneinfo_says(zone: str, moments: list[dt.datetime]) -> None:
     rows = [{"k": f"{i:03}", "full_name": "x", "registered_at": moment} for i, moment in enumerate(moments)]
     found = cleaned("customers", *rows, timezone=zone).accepted
@@ -518,14 +527,14 @@ def as_zoneinfo_says(local: dt.datetime, zone: zoneinfo.ZoneInfo) -> tuple[dt.da
 def test_spilling_to_disk_changes_nothing(tmp_path: Any) -> None:
     columns = {"full_name": "n", "city": "c", "source_updated_at": "u"}
     mapping = source_mapping({"customers": [block("customers", columns)]})
-    table = table_of([{"k": str(i % 30_000), "n": f"{i:040}", "c": f"{i:0200}", "u": UPDATED} for i in range(40_000)])
+    table = table_of([{"k": str(i % 15_000), "n": f"{i:040}", "c": f"{i:0200}", "u": UPDATED} for i in range(20_000)])
     found = []
-    for memory in ("1GB", "60MB"):
+    for memory in ("1GB", "45MB"):
         inputs = [bronze(mapping, "customers", table, batch_rows=5_000)]
         limits = EngineLimits(memory=memory, threads=2, spill_to=tmp_path)
         with transform(mapping, MODEL, "customers", DAY, inputs, limits=limits) as partition:
             found.append((partition.counts, partition.accepted().read_all()))
-    assert found[0][0].accepted == 30_000
+    assert found[0][0].accepted == 15_000
     assert found[0][0] == found[1][0]
     assert found[0][1].equals(found[1][1])
     assert list(tmp_path.iterdir()) == []
