@@ -21,7 +21,7 @@ from retail_medallion.bronze.windows import Window, window_of
 from retail_medallion.errors import DateRangeError
 from retail_medallion.storage.parquet_file import LocalParquet, workspace, write_file
 from retail_medallion.storage.parquet_store import IDENTITY_KEY, KeptObject, ObjectInfo, ParquetStore
-from retail_medallion.storage.partitioned import PartitionData
+from retail_medallion.storage.partitioned import PartitionData, PartitionedOutput
 from retail_medallion.storage.postgres.copy_out import open_query
 from retail_medallion.storage.schema_evolution import evolve
 
@@ -208,3 +208,46 @@ def extract(
             yield run.observation(day, key_of(day))
         else:
             yield run.not_observed(day, key_of(day))
+
+
+def extract_all(
+    snapshot: SourceSnapshot,
+    store: ParquetStore,
+    blocks: Sequence[ExtractBlock],
+    *,
+    key_of: Callable[[date, str], str],
+    days: Sequence[date],
+    first_day: date,
+    metadata: Mapping[str, str],
+    log: Log,
+) -> PartitionedOutput:
+    """Extract the days of all blocks of one entity, all blocks of a day before the next day.
+
+    Args:
+        snapshot: As for `extract`.
+        store: As for `extract`.
+        blocks: The blocks; their names differ.
+        key_of: Gives the object's key from the day and the name of the block.
+        days: As for `extract`.
+        first_day: As for `extract`.
+        metadata: As for `extract`.
+        log: As for `extract`.
+    """
+
+    def of_block(block: ExtractBlock) -> Iterator[PartitionData]:
+        return extract(
+            snapshot,
+            store,
+            block,
+            key_of=lambda day: key_of(day, block.name),
+            days=days,
+            first_day=first_day,
+            metadata=metadata,
+            log=log,
+        )
+
+    def parts() -> Iterator[PartitionData]:
+        for same_day in zip(*(of_block(block) for block in blocks), strict=True):
+            yield from same_day
+
+    return PartitionedOutput(parts(), names=[block.name for block in blocks])

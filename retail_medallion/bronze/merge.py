@@ -171,13 +171,29 @@ class _Window:
             return self._old
         if not self._old_groups:
             return self._new
-        self._walk()
-        taken = np.array(self._taken, dtype=np.int64)
-        if self._pairs:
-            places, old_rows, new_rows = (np.array(column) for column in zip(*self._pairs, strict=True))
+        if self._same_keys():
+            places = old_rows = new_rows = np.arange(len(self._new_groups))
+            taken = places + len(self._old_groups)
+        else:
+            self._walk()
+            taken = np.array(self._taken, dtype=np.int64)
+            pairs = np.array(self._pairs, dtype=np.int64).reshape(-1, 3)
+            places, old_rows, new_rows = pairs[:, 0], pairs[:, 1], pairs[:, 2]
+        if len(places):
             same = _same_rows(self._old.take(pa.array(old_rows)), self._new.take(pa.array(new_rows)))
             taken[places[same]] = old_rows[same]
         return pa.concat_tables([self._old, self._new]).take(pa.array(taken))
+
+    def _same_keys(self) -> bool:
+        """Tell whether both sides have the same rows by their keys, once each; the usual case, and a quick one."""
+        if self._old_groups != self._new_groups:
+            return False
+        keys = self._new_groups
+        if self._block.group != self._block.order:
+            keys = _keys(self._new, self._block.order)
+            if _keys(self._old, self._block.order) != keys:
+                return False
+        return len(set(keys)) == len(keys)
 
     def _walk(self) -> None:
         old, new = self._old_groups, self._new_groups

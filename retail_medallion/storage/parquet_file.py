@@ -21,9 +21,10 @@ from retail_medallion.storage.digest import ContentDigest
 
 FORMAT_VERSION = "1"
 _FOOTER_KEY = b"parquet_store"
-_ROW_GROUP_ROWS = 131_072
-_ROW_GROUP_BYTES = 32 * 2**20
-_READ_BATCH_ROWS = 32_768
+_ROW_GROUP_ROWS = 65_536
+_ROW_GROUP_BYTES = 16 * 2**20
+_READ_BATCH_ROWS = 16_384
+_READ_BUFFER = 2**18
 _HASH_BLOCK = 2**20
 
 
@@ -167,11 +168,14 @@ class LocalParquet:
         Args:
             columns: Names of the columns wanted, in the order wanted; None for all.
         """
-        schema = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
-        return pa.RecordBatchReader.from_batches(schema, self._batches(schema))
+        if columns is None:
+            return pa.RecordBatchReader.from_batches(self.schema, self._batches(self.schema, None))
+        schema = pa.schema([self.schema.field(name) for name in columns])
+        return pa.RecordBatchReader.from_batches(schema, self._batches(schema, columns))
 
-    def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        with pq.ParquetFile(self.path) as file:
-            for batch in file.iter_batches(batch_size=_READ_BATCH_ROWS, columns=schema.names):
-                arrays = [batch.column(name) for name in schema.names]
+    def _batches(self, schema: pa.Schema, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+        # The reader's default keeps all it has read of the file until the end.
+        with pq.ParquetFile(self.path, pre_buffer=False, buffer_size=_READ_BUFFER) as file:
+            for batch in file.iter_batches(batch_size=_READ_BATCH_ROWS, columns=columns):
+                arrays = batch.columns if columns is None else [batch.column(name) for name in columns]
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)

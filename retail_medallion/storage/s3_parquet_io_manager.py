@@ -200,8 +200,8 @@ def _by_partition(parts: PartitionedOutput) -> Iterator[tuple[str, Iterator[Part
 
     def same(first: PartitionData) -> Iterator[PartitionData]:
         yield first
-        seen = {first.name}
-        while None not in seen and seen != parts.names:
+        seen: set[str | None] = {first.name}
+        while None not in seen and not (parts.names is not None and seen >= parts.names):
             following = next(source, None)
             if following is None or following.partition != first.partition:
                 waiting.extend([following] if following else [])

@@ -63,7 +63,9 @@ class SplitStream:
         }
         write_file(reader, directory / "range.parquet", metadata={})
         self._file = LocalParquet(directory / "range.parquet")
-        self._dataset = ds.dataset(directory / "range.parquet", format="parquet")
+        streaming = ds.ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True)
+        file_format = ds.ParquetFileFormat(default_fragment_scan_options=streaming)
+        self._dataset = ds.dataset(directory / "range.parquet", format=file_format)
         counted = sum(self._dataset.count_rows(filter=condition) for condition in self._filters.values())
         if counted != self._file.rows:
             raise DataContractError(

@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any
 
 import pytest
-from psycopg2 import sql
 
 from retail_medallion.bronze.block import EXTRACTED_AT, ExtractBlock, Mode
 from retail_medallion.bronze.extract import extract
@@ -45,13 +44,13 @@ def extracted(source: FreshDatabase, store: ParquetStore, table: str, parts: lis
         cursor.execute("INSERT INTO visible SELECT unnest(%s)", (parts,))
     connection.close()
     columns = "row_number() OVER () AS awkward_row, '2025-03-02'::timestamptz AS awkward_at"
-    query = f'SELECT * FROM (SELECT {columns}, t.* FROM awkward."{table}" AS t) AS x'  # noqa: S608 - names of our own
+    query = f'SELECT * FROM (SELECT {columns}, t.* FROM awkward."{table}" AS t) AS x'  # noqa: S608
     block = ExtractBlock(
         name="rows",
         mode=mode,
         key=("awkward_row",),
         document=("awkward_at",) if mode is Mode.DOCUMENTS else (),
-        query=f"{query} WHERE awkward_row % 2 IN (SELECT part FROM visible)",
+        query=f"{query} WHERE awkward_row % 2 IN (SELECT part FROM visible)",  # noqa: S608
         watermark="awkward_at",
     )
     with SourceSnapshot(source.connect) as snapshot:

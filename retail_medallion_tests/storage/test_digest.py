@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from retail_medallion.errors import DataContractError
 from retail_medallion.storage.digest import ContentDigest, row_digest
 
-COLUMNS = {
+COLUMNS: dict[str, tuple[pa.DataType, list[Any]]] = {
     "text": (pa.string(), ["", "é", None, "long " * 50]),
     "large text": (pa.large_string(), ["", "é", None, "b"]),
     "bytes": (pa.binary(), [b"", b"\x00", None, b"\xff"]),

@@ -1,4 +1,5 @@
 import datetime as dt
+import functools
 from decimal import Decimal
 from typing import Any
 
@@ -54,7 +55,7 @@ def orders(*ids: int, at: str = FIRST) -> pa.Table:
 
 
 def asset(body: Any, **more: Any) -> dg.AssetsDefinition:
-    given = {"key": KEY, "partitions_def": DAYS, "backfill_policy": SINGLE_RUN} | more
+    given: dict[str, Any] = {"key": KEY, "partitions_def": DAYS, "backfill_policy": SINGLE_RUN} | more
 
     @dg.asset(**given)
     def made(context: dg.AssetExecutionContext):
@@ -126,7 +127,7 @@ def test_a_partition_is_one_object_whose_path_comes_from_the_whole_asset_key(sto
 
 def by_day(context) -> PartitionedOutput:
     return PartitionedOutput(
-        PartitionData(key, lambda number=number: orders(*range(number)))
+        PartitionData(key, functools.partial(orders, *range(number)))
         for number, key in enumerate(context.partition_keys)
     )
 
@@ -254,7 +255,7 @@ def test_writing_the_same_rows_again_changes_nothing_and_says_so(store, io_manag
 
 
 def reading(annotation: Any, seen: list, **more: Any) -> dg.AssetsDefinition:
-    given = {"partitions_def": DAYS, "backfill_policy": SINGLE_RUN} | more
+    given: dict[str, Any] = {"partitions_def": DAYS, "backfill_policy": SINGLE_RUN} | more
 
     @dg.asset(
         key=["shop", "silver", "orders"],
