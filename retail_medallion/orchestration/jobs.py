@@ -9,7 +9,6 @@ from typing import Any
 import dagster as dg
 
 from retail_medallion.orchestration import keys
-from retail_medallion.orchestration.partitions import DAILY
 
 _PARALLEL = dg.multiprocess_executor.configured(
     {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": ["retail_medallion.definitions"]}}}
@@ -29,7 +28,6 @@ def daily_jobs(sources: Iterable[str]) -> list[Any]:
                 keys.daily_job(source),
                 selection,
                 description=f"One day, or a range, of {source} through Bronze, Silver and Gold.",
-                partitions_def=DAILY,
                 executor_def=dg.in_process_executor,
             )
         )
@@ -38,7 +36,6 @@ def daily_jobs(sources: Iterable[str]) -> list[Any]:
                 f"{keys.daily_job(source)}_parallel",
                 selection,
                 description=f"The same with a process per step, two at a time: for days of {source} with long steps.",
-                partitions_def=DAILY,
                 executor_def=_PARALLEL,
             )
         )

@@ -70,7 +70,7 @@ def silver_asset(mapping: Mapping, model: CanonicalModel, entity: Entity) -> dg.
             mapping_version=mapping.version,
             model_version=model.version,
             open_partition=open_partition,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
         )
 
     return silver
