@@ -22,7 +22,7 @@ def readings(*rows: tuple[str, str, str]) -> pa.Table:
     """Make readings from (sensor, ISO moment in UTC, degrees)."""
     columns: list[list[Any]] = [
         [sensor for sensor, _, _ in rows],
-        [dt.datetime.fromisoformat(moment).replace(tzinfo=dt.timezone.utc) for _, moment, _ in rows],
+        [dt.datetime.fromisoformat(moment).replace(tzinfo=dt.UTC) for _, moment, _ in rows],
         [Decimal(degrees) for *_, degrees in rows],
     ]
     return pa.table(columns, schema=READINGS)

@@ -371,7 +371,7 @@ def test_a_writer_gets_its_locks_in_order_and_its_failed_day_is_rolled_back(mana
 
     class Writer:
         def locks(self, partition):
-            return ["b", "a"]
+            return [f"b {partition}", f"a {partition}"]
 
         def write(self, connection, partition):
             connection.execute(sa.text("INSERT INTO weather.readings VALUES (:day)"), {"day": partition})

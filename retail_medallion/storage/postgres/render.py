@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from retail_medallion.errors import DataContractError
 from retail_medallion.storage.postgres.calendar import MICROSECONDS_OF_A_DAY, date_of, days_of
 from retail_medallion.storage.postgres.parse import (
     INFINITE_DATE,
@@ -23,10 +24,20 @@ _ESCAPES = (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"))
 
 def text_rows(batch: pa.RecordBatch) -> bytes:
     r"""Render a batch as rows of COPY's text format: tab between values, ``\N`` for NULL, one line a row."""
-    columns = [_escaped(to_text(column)) for column in batch.columns]
+    columns = [_escaped(_column_text(name, batch.column(name))) for name in batch.schema.names]
     lines = pc.binary_join_element_wise(*columns, "\t", null_handling="replace", null_replacement="\\N")
     text = pc.binary_join_element_wise(lines, "", "\n").cast(pa.large_binary())
     return b"".join(text.to_pylist())
+
+
+def _column_text(name: str, values: pa.Array) -> pa.Array:
+    try:
+        return to_text(values)
+    except ValueError as error:
+        why = str(error)
+    raise DataContractError(
+        f"Column {name!r} holds a value PostgreSQL does not have", where=f"column {name!r}", why=why, fix="round it"
+    )
 
 
 def to_text(values: pa.Array) -> pa.Array:
