@@ -44,8 +44,8 @@ class S3ParquetIOManager(dg.ConfigurableIOManager):
     """Stores tables as Parquet objects on S3, one per partition and dataset, each written atomically.
 
     An asset gives a RecordBatchReader, a Table, a DataFrame or a PartitionedOutput. An input is annotated as
-    RecordBatchReader, Table, DataFrame or ParquetDataset. Runs of one partition, of a range, and of assets without
-    partitions all work.
+    RecordBatchReader (also given without an annotation), Table, DataFrame or ParquetDataset. Runs of one partition, of
+    a range, and of assets without partitions all work.
     """
 
     s3_resource: dg.ResourceDependency[S3Resource]
@@ -91,11 +91,11 @@ class S3ParquetIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         """Load what an input is annotated as."""
         annotation = context.dagster_type.typing_type
-        form = annotated_form(annotation, _FORMS)
+        unannotated = annotation is None or annotation is Any or annotation is object
+        form = pa.RecordBatchReader if unannotated else annotated_form(annotation, _FORMS)
         if form is None:
             raise ConfigurationError(
-                f"The input {context.name!r} does not say what it wants to be given.",
-                why=f"it is annotated as {annotation}",
+                f"The input {context.name!r} cannot be given as {annotation}.",
                 fix="Annotate it as pyarrow.RecordBatchReader, pyarrow.Table, pandas.DataFrame or ParquetDataset.",
             )
         dataset = ParquetDataset(

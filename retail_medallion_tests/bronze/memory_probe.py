@@ -39,7 +39,7 @@ def main() -> None:
     for step in ("fresh", "merged"):
         began = time.monotonic()
         with SourceSnapshot(lambda: psycopg2.connect(given["dsn"])) as snapshot:
-            for part in extract(
+            [part] = extract(
                 snapshot,
                 store,
                 block,
@@ -48,10 +48,10 @@ def main() -> None:
                 first_day=date(2025, 3, 1),
                 metadata={},
                 log=logging.getLogger("probe"),
-            ):
-                info = store.write(
-                    f"{given['table']}/{DAY}/big.parquet", part.reader(), metadata=part.metadata, replaces=part.replaces
-                )
+            )
+            info = store.write(
+                f"{given['table']}/{DAY}/big.parquet", part.reader(), metadata=part.metadata, replaces=part.replaces
+            )
         told[step] = {
             "rows": info.rows,
             "digest": info.digest,

@@ -340,5 +340,5 @@ def test_all_blocks_of_a_day_come_before_the_next_day(source: Source) -> None:
             log=LOG,
         )
         handed = [(part.partition, part.name, part.reader().read_all().num_rows) for part in output]
-    assert output.names == {"one", "other"}
+    assert output.names == frozenset({"one", "other"})
     assert handed == [(day(n).isoformat(), name, 1) for n in (1, 2) for name in ("one", "other")]

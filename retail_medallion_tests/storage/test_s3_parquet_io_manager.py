@@ -297,9 +297,15 @@ def test_one_partition_and_many_load_as_the_type_the_input_asks_for(io_manager, 
     assert all(isinstance(row["amount"], Decimal) for row in rows)
 
 
-def test_an_input_without_an_annotation_is_told_what_it_may_say(io_manager, instance) -> None:
-    result = execute([asset(by_day), reading(Any, [])], io_manager, instance, first=FIRST)
+def test_an_input_of_another_type_is_told_what_it_may_ask_for(io_manager, instance) -> None:
+    result = execute([asset(by_day), reading(dict, [])], io_manager, instance, first=FIRST)
     assert "pandas.DataFrame" in error_of(result)
+
+
+def test_an_input_without_an_annotation_is_given_a_stream(io_manager, instance) -> None:
+    seen: list = []
+    execute([asset(by_day), reading(Any, seen)], io_manager, instance, first=FIRST, raises=True)
+    assert seen[0][0] is pa.RecordBatchReader
 
 
 def test_a_partition_never_materialised_is_named_with_the_command_that_makes_it(io_manager, instance) -> None:
