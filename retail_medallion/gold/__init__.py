@@ -1,0 +1,1 @@
+"""Gold: dimensions, facts and marts computed inside PostgreSQL from the current state of Silver."""

@@ -167,22 +167,32 @@ class GoldTable:
 
     @property
     def shape(self) -> str:
-        """Hash of everything its definition in the database depends on."""
-        parts = (self.columns, self.primary_key, self.partition_column, self.unique, self.checks, self.indexes, self.brin)
-        return _digest(repr(parts))
+        """Hash of what its definition in the database depends on: a change needs another table."""
+        columns = [(c.name, c.type, c.nullable, c.references) for c in self.columns]
+        return _digest(
+            columns, self.primary_key, self.partition_column, self.unique, self.checks, self.indexes, self.brin
+        )
+
+    @property
+    def content(self) -> str:
+        """Hash of what its rows depend on: a change needs every row computed anew."""
+        inferred = [c.inferred for c in self.columns]
+        return _digest(
+            self.shape, inferred, self.select, self.all_ids, self.expand, self.waiting, self.consumes, self.scope_value
+        )
 
     @property
     def version(self) -> str:
-        """Hash of the whole declaration: a table with another version is computed anew."""
-        return _digest(repr(self))
+        """Hash of the whole declaration, words included."""
+        return _digest(self)
 
 
 UNMANAGED = frozenset({"dim_date", "dim_source"})
 """Dimensions without members of one source: the calendar and the list of sources."""
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
 def member_columns(id_column: str, key: str) -> tuple[Column, ...]:
@@ -197,7 +207,12 @@ def member_columns(id_column: str, key: str) -> tuple[Column, ...]:
         Column("source_system", "text", "source the member belongs to; empty for the fixed members"),
         Column(id_column, "text", "key of the member in its source"),
         Column("tenant", "text", "retailer that owns the source; empty for the fixed members"),
-        Column("is_inferred", "boolean", "a fact refers to the member and nothing else is known about it yet", inferred="true"),
+        Column(
+            "is_inferred",
+            "boolean",
+            "a fact refers to the member and nothing else is known about it yet",
+            inferred="true",
+        ),
         Column("is_deleted", "boolean", "the source deleted it", inferred="false"),
         Column("silver_partition", "date", "partition of the Silver row it was made from", nullable=True),
     )

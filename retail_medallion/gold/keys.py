@@ -45,13 +45,13 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
                                             'escape')) FROM 1 FOR 16), 'hex')::uuid END
 $$;
 COMMENT ON FUNCTION gold.member_key(text, text, text) IS
-    'Surrogate key of a business object: first 128 bits of sha256(entity, U+001F, source_system, U+001F, id); an empty id gives the member "not applicable".';
+    'Surrogate key: first 128 bits of sha256(entity, U+001F, source_system, U+001F, id); nil for no id.';
 
 CREATE OR REPLACE FUNCTION gold.minor_digits(currency_code text) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
-        WHEN currency_code IN ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND',
-                               'VUV', 'XAF', 'XOF', 'XPF') THEN 0
+        WHEN currency_code IN ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI',
+                              'VND', 'VUV', 'XAF', 'XOF', 'XPF') THEN 0
         WHEN currency_code IN ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') THEN 3
         WHEN currency_code IN ('CLF', 'UYW') THEN 4
         ELSE 2 END

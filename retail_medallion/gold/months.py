@@ -10,7 +10,7 @@ from psycopg2 import sql
 from retail_medallion.gold.definition import GoldTable
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import cursor as Cursor
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812 a class, whatever psycopg2 calls it
 
 
 def ensure_months(cursor: Cursor, table: GoldTable, months: list[dt.date]) -> list[str]:
@@ -41,7 +41,9 @@ def ensure_months(cursor: Cursor, table: GoldTable, months: list[dt.date]) -> li
         following = (month + dt.timedelta(days=31)).replace(day=1)
         parent, child = sql.Identifier("gold", table.name), sql.Identifier("gold", partition_name(table, month))
         cursor.execute(
-            sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS) WITH (fillfactor = 90)").format(child, parent)
+            sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS) WITH (fillfactor = 90)").format(
+                child, parent
+            )
         )
         cursor.execute(
             sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(

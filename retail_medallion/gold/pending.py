@@ -10,7 +10,7 @@ from psycopg2 import sql
 from retail_medallion.gold.definition import GoldTable
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import cursor as Cursor
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812 a class, whatever psycopg2 calls it
 
 EVERYTHING = "*"
 """Role under which a table is told to recompute every row of a source; the id is empty."""
@@ -95,7 +95,9 @@ def take(cursor: Cursor, table: GoldTable, source: str, day: dt.date) -> tuple[i
 
 def _mention(cursor: Cursor, table: GoldTable, parameters: dict[str, Any]) -> None:
     if table.mentions is not None:
-        statement = sql.SQL(_MENTION_IDS).format(role=sql.Literal(table.consumes[0].role), mentions=sql.SQL(table.mentions))
+        statement = sql.SQL(_MENTION_IDS).format(
+            role=sql.Literal(table.consumes[0].role), mentions=sql.SQL(table.mentions)
+        )
         cursor.execute(statement, parameters)
         return
     for consumed in table.consumes:
@@ -119,7 +121,8 @@ def settle(cursor: Cursor, table: GoldTable, source: str, scope: sql.Identifier)
     waiting = 0
     if table.waiting is not None:
         cursor.execute(
-            sql.SQL("INSERT INTO pg_temp.gold_waiting {}").format(sql.SQL(table.waiting).format(scope=scope)), parameters
+            sql.SQL("INSERT INTO pg_temp.gold_waiting {}").format(sql.SQL(table.waiting).format(scope=scope)),
+            parameters,
         )
         waiting = cursor.rowcount
     cursor.execute(_GIVE_BACK, parameters)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from retail_medallion.gold.definition import GoldTable
-from retail_medallion.gold.refresh import Refresh, names, of_source, temporary
+from retail_medallion.gold.fragments import cursor_of, names, of_source, temporary
+from retail_medallion.gold.refresh import Refresh
 from retail_medallion.gold.registry import TABLES, referencing
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Difference:
 
     Attributes:
         missing: Rows Silver gives that are not stored, or stored with other values.
-        unexpected: Stored rows that Silver does not give, or gives with other values; unused inferred members among them.
+        unexpected: Stored rows that Silver does not give, or gives with other values.
     """
 
     missing: int
@@ -41,7 +42,7 @@ def compare(connection: sa.Connection, source: str) -> dict[str, Difference]:
         Table name to difference; all of them are empty when nothing is pending.
     """
     differences: dict[str, Difference] = {}
-    with connection.connection.cursor() as cursor:
+    with cursor_of(connection) as cursor:
         refresh = Refresh(cursor, source)
         for table in TABLES.values():
             if not table.has_source:
@@ -75,7 +76,7 @@ def _compare(refresh: Refresh, table: GoldTable) -> Difference:
 def digest(connection: sa.Connection, name: str) -> str:
     """Digest of a Gold table's rows, independent of their order; Gold holds no wall-clock time."""
     table = TABLES[name]
-    with connection.connection.cursor() as cursor:
+    with cursor_of(connection) as cursor:
         cursor.execute("SET LOCAL TIME ZONE 'UTC'; SET LOCAL datestyle TO 'ISO, YMD'")
         cursor.execute(
             sql.SQL(
@@ -90,7 +91,7 @@ def digest(connection: sa.Connection, name: str) -> str:
 def unresolved(connection: sa.Connection, source: str) -> dict[str, int]:
     """Inferred members per dimension: what facts refer to and Silver does not know."""
     counts: dict[str, int] = {}
-    with connection.connection.cursor() as cursor:
+    with cursor_of(connection) as cursor:
         for table in TABLES.values():
             if table.has_members and referencing(table.name):
                 cursor.execute(

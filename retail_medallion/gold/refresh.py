@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from retail_medallion.gold.definition import GoldTable
-from retail_medallion.gold.registry import TABLES, referencing
+from retail_medallion.gold.fragments import bare, is_used, names, of_source, placeholder_values, same_key, temporary
+from retail_medallion.gold.registry import TABLES
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import cursor as Cursor
-
-_FACT_OF_SOURCE = "t.source_key = gold.member_key('sources', %(source)s, %(source)s)"
-_MEMBER_OF_SOURCE = "t.source_system = %(source)s"
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812 a class, whatever psycopg2 calls it
 
 
 @dataclass
@@ -39,23 +37,6 @@ class Changes:
     released: int = 0
 
 
-def temporary(kind: str, table: GoldTable) -> sql.Identifier:
-    """Name of the temporary table of that kind: `scope`, `staged` or `gone`."""
-    return sql.Identifier("pg_temp", f"gold_{kind}_{table.name}")
-
-
-def names(columns: tuple[str, ...] | list[str], alias: str | None = None) -> sql.Composed:
-    """Quoted column names, separated by commas."""
-    return sql.SQL(", ").join([sql.Identifier(alias, c) if alias else sql.Identifier(c) for c in columns])
-
-
-def of_source(table: GoldTable) -> sql.SQL:
-    """Condition that a row `t` of the table belongs to the source `%(source)s`."""
-    if not table.has_source:
-        return sql.SQL("true")
-    return sql.SQL(_FACT_OF_SOURCE if "source_key" in table.column_names and not table.always else _MEMBER_OF_SOURCE)
-
-
 class Refresh:
     """The recomputation of one transaction.
 
@@ -69,7 +50,9 @@ class Refresh:
         self._parameters = {"source": source}
         self.changes = Changes()
         # Text of rows goes into their hash: it may not depend on the session's settings.
-        cursor.execute("SET LOCAL TIME ZONE 'UTC'; SET LOCAL datestyle TO 'ISO, YMD'; SET LOCAL intervalstyle TO 'iso_8601'")
+        cursor.execute(
+            "SET LOCAL TIME ZONE 'UTC'; SET LOCAL datestyle TO 'ISO, YMD'; SET LOCAL intervalstyle TO 'iso_8601'"
+        )
         cursor.execute("DROP TABLE IF EXISTS pg_temp.gold_released")
         cursor.execute("CREATE TEMP TABLE gold_released (dimension text, key uuid) ON COMMIT DROP")
 
@@ -84,11 +67,15 @@ class Refresh:
         row = self._cursor.fetchone()
         return 0 if row is None else int(row[0])
 
-    def open_scope(self, table: GoldTable, ids: sql.Composable | None = None, *, forced: bool = False) -> sql.Identifier:
+    def open_scope(
+        self, table: GoldTable, ids: sql.Composable | None = None, *, forced: bool = False
+    ) -> sql.Identifier:
         """Make the table's scope from a query of ids; a forced id of a dimension gets a member even if unknown."""
         scope = temporary("scope", table)
         self.run("DROP TABLE IF EXISTS {scope}", scope=scope)
-        self.run("CREATE TEMP TABLE {name} (id text PRIMARY KEY, forced boolean NOT NULL) ON COMMIT DROP", name=scope_name(scope))
+        self.run(
+            "CREATE TEMP TABLE {name} (id text PRIMARY KEY, forced boolean NOT NULL) ON COMMIT DROP", name=bare(scope)
+        )
         if ids is not None:
             self.run(
                 "INSERT INTO {scope} SELECT DISTINCT id, {forced} FROM ({ids}) ids WHERE id IS NOT NULL",
@@ -112,30 +99,30 @@ class Refresh:
         self.stage(table, whole=whole)
         staged, gone = temporary("staged", table), temporary("gone", table)
         target = sql.Identifier("gold", table.name)
-        same_key = sql.SQL(" AND ").join([sql.SQL("t.{0} = s.{0}").format(sql.Identifier(c)) for c in table.primary_key])
+        matches = same_key(table)
         self.run("DROP TABLE IF EXISTS {gone}", gone=gone)
         self.run(
             "CREATE TEMP TABLE {name} ON COMMIT DROP AS SELECT t.* FROM {target} t"
             " WHERE {belongs} AND NOT EXISTS (SELECT FROM {staged} s WHERE {same_key})",
-            name=scope_name(gone),
+            name=bare(gone),
             target=target,
             belongs=self._belongs(table, whole=whole),
             staged=staged,
-            same_key=same_key,
+            same_key=matches,
         )
         removed = self._cursor.rowcount
         self.run(
             "DELETE FROM {staged} s USING {target} t WHERE {same_key} AND t.row_hash = s.row_hash",
             staged=staged,
             target=target,
-            same_key=same_key,
+            same_key=matches,
         )
         if not removed and not self.count("SELECT count(*) FROM {staged}", staged=staged):
             return 0, 0
         self._ensure_members(table)
         replaced = sql.SQL(
             "SELECT t.* FROM {target} t JOIN {staged} s ON {same_key} UNION ALL SELECT * FROM {gone}"
-        ).format(target=target, staged=staged, same_key=same_key, gone=gone)
+        ).format(target=target, staged=staged, same_key=matches, gone=gone)
         self._remember_released(table, replaced)
         self._notify(table, replaced, staged)
         if removed:
@@ -159,7 +146,8 @@ class Refresh:
             missing = 0
             for column in own:
                 missing += self.run(
-                    "INSERT INTO {scope} AS present SELECT DISTINCT s.{id}, true FROM {staged} s WHERE s.{id} IS NOT NULL"
+                    "INSERT INTO {scope} AS present SELECT DISTINCT s.{id}, true FROM {staged} s"
+                    " WHERE s.{id} IS NOT NULL"
                     " AND NOT EXISTS (SELECT FROM {staged} o WHERE o.{key} = s.{column})"
                     " AND NOT EXISTS (SELECT FROM {target} t WHERE t.{key} = s.{column})"
                     " ON CONFLICT (id) DO UPDATE SET forced = true WHERE NOT present.forced",
@@ -180,11 +168,12 @@ class Refresh:
             key = sql.Identifier(TABLES[dimension].primary_key[0])
             self.changes.released += self.run(
                 "DELETE FROM {target} d WHERE d.is_inferred"
-                " AND d.{key} IN (SELECT r.key FROM pg_temp.gold_released r WHERE r.dimension = {dimension}) AND NOT ({used})",
+                " AND d.{key} IN (SELECT r.key FROM pg_temp.gold_released r WHERE r.dimension = {dimension})"
+                " AND NOT ({used})",
                 target=sql.Identifier("gold", dimension),
                 key=key,
                 dimension=sql.Literal(dimension),
-                used=_is_used(dimension, sql.SQL("d.{}").format(key)),
+                used=is_used(dimension, sql.SQL("d.{}").format(key)),
             )
 
     def _compute(self, table: GoldTable) -> None:
@@ -197,7 +186,7 @@ class Refresh:
         self.run(
             "CREATE TEMP TABLE {name} ON COMMIT DROP AS SELECT r.*, md5(ROW({hashed})::text)::uuid AS row_hash FROM ("
             "SELECT {columns} FROM ({select}) q) r",
-            name=scope_name(staged),
+            name=bare(staged),
             hashed=names(table.column_names, "r"),
             columns=sql.SQL(", ").join([*typed, *behind]),
             select=sql.SQL(table.select).format(scope=temporary("scope", table)),
@@ -207,9 +196,10 @@ class Refresh:
     def _stage_placeholders(self, table: GoldTable, own: list[str], *, whole: bool) -> None:
         """Stage a placeholder for every member that Silver does not know and something refers to."""
         staged, key = temporary("staged", table), sql.Identifier(table.primary_key[0])
-        used = [_is_used(table.name, sql.SQL("t.{}").format(key))]
+        used = [is_used(table.name, sql.SQL("t.{}").format(key))]
         used += [
-            sql.SQL("EXISTS (SELECT FROM {} o WHERE o.{} = t.{})").format(staged, sql.Identifier(column), key) for column in own
+            sql.SQL("EXISTS (SELECT FROM {} o WHERE o.{} = t.{})").format(staged, sql.Identifier(column), key)
+            for column in own
         ]
         unknown = sql.SQL(
             "SELECT scope.id FROM {scope} scope WHERE scope.forced"
@@ -225,7 +215,8 @@ class Refresh:
         self.run(
             "INSERT INTO {staged} ({columns}, row_hash)"
             " SELECT {columns}, md5(ROW({columns})::text)::uuid FROM ("
-            " SELECT {values} FROM (SELECT u.id, {value} AS key, '(unknown ' || u.id || ')' AS label FROM ({unknown}) u) m"
+            " SELECT {values}"
+            " FROM (SELECT u.id, {value} AS key, '(unknown ' || u.id || ')' AS label FROM ({unknown}) u) m"
             " WHERE NOT EXISTS (SELECT FROM {staged} s WHERE s.{key} = m.key)) placeholders",
             staged=staged,
             columns=columns,
@@ -283,7 +274,9 @@ class Refresh:
                 role=sql.Identifier(told.role), replaced=replaced
             )
             if staged is not None:
-                images += sql.SQL(" UNION SELECT s.{role} FROM {staged} s").format(role=sql.Identifier(told.role), staged=staged)
+                images += sql.SQL(" UNION SELECT s.{role} FROM {staged} s").format(
+                    role=sql.Identifier(told.role), staged=staged
+                )
             self.run(
                 "INSERT INTO meta.pending (consumer, source_system, role, id)"
                 " SELECT {consumer}, %(source)s, {role}, images.id::text FROM ({images}) images"
@@ -314,7 +307,7 @@ class Refresh:
             "DELETE FROM {target} t USING {gone} s WHERE {same_key}",
             target=sql.Identifier("gold", table.name),
             gone=gone,
-            same_key=sql.SQL(" AND ").join([sql.SQL("t.{0} = s.{0}").format(sql.Identifier(c)) for c in table.primary_key]),
+            same_key=same_key(table),
         )
 
     def _upsert(self, table: GoldTable) -> int:
@@ -329,46 +322,3 @@ class Refresh:
             key=names(table.primary_key),
             updates=sql.SQL(", ").join([sql.SQL("{0} = excluded.{0}").format(sql.Identifier(c)) for c in updated]),
         )
-
-
-def scope_name(temporary_table: sql.Identifier) -> sql.Identifier:
-    """The bare name CREATE TEMP TABLE wants."""
-    return sql.Identifier(temporary_table.strings[-1])
-
-
-def placeholder_values(table: GoldTable, *, source: sql.Composable, fixed: bool = False) -> sql.Composed:
-    """Expressions over `id`, `key` and `label` that give a member nothing is known about.
-
-    Args:
-        table: The dimension.
-        source: Its source, as SQL.
-        fixed: One of the fixed members, which belong to no source and are not inferred.
-    """
-    tenant = sql.SQL("''") if fixed else sql.SQL("(SELECT tenant FROM silver_meta.source WHERE source_system = {})").format(source)
-    own: dict[str, sql.Composable] = {
-        table.primary_key[0]: sql.SQL("m.key"),
-        "source_system": source,
-        str(table.id_column): sql.SQL("m.id"),
-        "tenant": tenant,
-        "is_inferred": sql.SQL("false" if fixed else "true"),
-    }
-    values: list[sql.Composable] = []
-    for column in table.columns:
-        if column.name in own:
-            value = own[column.name]
-        elif column.references:
-            value = sql.SQL("'00000000-0000-0000-0000-000000000000'")
-        else:
-            value = sql.SQL(column.inferred or "NULL")
-        values.append(sql.SQL("CAST({} AS {}) AS {}").format(value, sql.SQL(column.type), sql.Identifier(column.name)))
-    return sql.SQL(", ").join(values)
-
-
-def _is_used(dimension: str, key: sql.Composable) -> sql.Composable:
-    uses: list[sql.Composable] = [
-        sql.SQL("EXISTS (SELECT FROM {} u WHERE u.{} = {})").format(
-            sql.Identifier("gold", user.name), sql.Identifier(column), key
-        )
-        for user, column in referencing(dimension)
-    ]
-    return sql.SQL(" OR ").join(uses) if uses else sql.SQL("false")

@@ -59,7 +59,7 @@ def referencing(dimension: str) -> list[tuple[GoldTable, str]]:
 
 
 def written_with(name: str) -> list[str]:
-    """Every table a write of `name` may write to: itself, the dimensions whose members it may infer, and its children."""
+    """Every table a write of `name` may write to: itself, dimensions it may infer members of, and its children."""
     found: set[str] = set()
     open_names = [name]
     while open_names:

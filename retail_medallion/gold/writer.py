@@ -1,9 +1,9 @@
-"""Writes a partition of a Gold table: brings the table up to date with everything Silver has recorded for a source.
+"""Writes a partition of a Gold table: brings it up to date with all that Silver has recorded for a source.
 
-A Gold row is a function of the current Silver of its source. A write recomputes every row that depends on a pending key,
-and, where the day was reflected before, on a key the day's Silver partition mentions. It reads no clock and no sequence
-into a stored column. So whatever order days are written in, however often, and whoever else writes meanwhile: once a
-write has started after the last change of Silver, the table is the function of Silver that its SQL says.
+A Gold row is a function of the current Silver of its source. A write recomputes every row that depends on a pending
+key and, where the day was reflected before, on a key the day's Silver partition mentions. It reads no clock and no
+sequence into a stored column. So whatever order days are written in, however often, and whoever else writes meanwhile:
+once a write has started after the last change of Silver, the table is the function of Silver that its SQL says.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from psycopg2 import sql
 from retail_medallion.errors import ConfigurationError
 from retail_medallion.gold import pending
 from retail_medallion.gold.definition import GoldTable
+from retail_medallion.gold.fragments import cursor_of
 from retail_medallion.gold.months import ensure_months
 from retail_medallion.gold.refresh import Refresh
 from retail_medallion.gold.registry import TABLES, table, written_with
@@ -24,7 +25,7 @@ from retail_medallion.storage.partitioned import PartitionReport
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
-    from psycopg2.extensions import cursor as Cursor
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812 a class, whatever psycopg2 calls it
 
 
 class GoldWriter:
@@ -54,7 +55,7 @@ class GoldWriter:
             ConfigurationError: The source was never registered in Silver.
         """
         day = dt.date.fromisoformat(partition)
-        with connection.connection.cursor() as cursor:
+        with cursor_of(connection) as cursor:
             refresh = Refresh(cursor, self._source)
             self._require_source(cursor)
             taken, everything = pending.take(cursor, self._table, self._source, day)

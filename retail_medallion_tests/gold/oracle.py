@@ -76,7 +76,7 @@ class Expected:
                 wanted |= {(parent, row[column]) for column, parent in parents if row.get(column) is not None}
         entity = ENTITY_OF[table]
         known = set(self._silver.get(entity, {}))
-        return {id_: False for id_ in known} | {id_: True for e, id_ in wanted if e == entity and id_ not in known}
+        return dict.fromkeys(known, False) | {id_: True for e, id_ in wanted if e == entity and id_ not in known}
 
     def category_path(self, id_: str) -> str:
         rows = self._silver.get("product_categories", {})
@@ -110,7 +110,12 @@ class Expected:
         over = max(Decimal(sale["discount_amount"]) - own, Decimal(0))
         digits = max({"JPY": 0}.get(sale["currency_code"], 2), -int(over.normalize().as_tuple().exponent))
         weights = [
-            (i, Fraction(max(gross[i] * direction, Decimal(0))) if r["line_type"] not in {"shipping", "fee", "deposit"} else Fraction(0))
+            (
+                i,
+                Fraction(max(gross[i] * direction, Decimal(0)))
+                if r["line_type"] not in {"shipping", "fee", "deposit"}
+                else Fraction(0),
+            )
             for i, r in lines.items()
         ]
         shares = share_out(over, weights, digits) if lines else {}
@@ -119,12 +124,20 @@ class Expected:
         costs: dict[str, Decimal | None] = {}
         for i, r in lines.items():
             taxed = Decimal(r["tax_amount"]) if sale["tax_included"] else Decimal(0)
-            net[i] = (Decimal(r["gross_amount"]) - Decimal(r["discount_amount"]) - taxed) * sign[i] - shares[i] * direction
+            net[i] = (Decimal(r["gross_amount"]) - Decimal(r["discount_amount"]) - taxed) * sign[i] - shares[
+                i
+            ] * direction
             if r["line_type"] in {"shipping", "deposit", "gift_card"}:
                 net[i] = Decimal(0)
             cost = r.get("unit_cost")
             needs_cost = r["line_type"] in {"sale", "return"}
-            costs[i] = Decimal(cost) * Decimal(r["quantity"]) * sign[i] if cost is not None else None if needs_cost else Decimal(0)
+            costs[i] = (
+                Decimal(cost) * Decimal(r["quantity"]) * sign[i]
+                if cost is not None
+                else None
+                if needs_cost
+                else Decimal(0)
+            )
             location = r.get("location_id") if r.get("location_id") is not None else sale.get("location_id")
             self.items[i] = {
                 "sale_key": self._key("sales", id_),
@@ -144,7 +157,11 @@ class Expected:
                 "cost_amount": costs[i],
                 "is_revenue": is_revenue,
                 "silver_partition": r["day"],
-                "references": [("products", r.get("product_id")), ("customers", sale.get("customer_id")), ("inventory_locations", location)],
+                "references": [
+                    ("products", r.get("product_id")),
+                    ("customers", sale.get("customer_id")),
+                    ("inventory_locations", location),
+                ],
                 "channel": sale["channel"],
             }
         paid = refunded = Decimal(0)
@@ -162,7 +179,11 @@ class Expected:
             "channel": sale["channel"],
             "item_count": len(lines),
             "units": sum(
-                (Decimal(r["quantity"]) * sign[i] for i, r in lines.items() if r["line_type"] not in {"shipping", "fee", "deposit"}),
+                (
+                    Decimal(r["quantity"]) * sign[i]
+                    for i, r in lines.items()
+                    if r["line_type"] not in {"shipping", "fee", "deposit"}
+                ),
                 Decimal(0),
             ),
             "gross_amount": balance,
@@ -199,7 +220,11 @@ class Expected:
             "payment_method_key": self._key("payment_methods", row.get("payment_method_id")),
             "signed_amount": signed,
             "silver_partition": row["day"],
-            "references": [("customers", customer), ("inventory_locations", location), ("payment_methods", row.get("payment_method_id"))],
+            "references": [
+                ("customers", customer),
+                ("inventory_locations", location),
+                ("payment_methods", row.get("payment_method_id")),
+            ],
         }
 
     def _daily(self) -> dict[tuple[Any, ...], Row]:
@@ -217,7 +242,9 @@ class Expected:
         return {
             "line_count": len(items),
             "units": sum(i["quantity"] for i in goods if i["line_type"] != "return"),
-            "returned_units": sum(-i["quantity"] if i["line_type"] == "return" else i["returned_quantity"] for i in goods),
+            "returned_units": sum(
+                -i["quantity"] if i["line_type"] == "return" else i["returned_quantity"] for i in goods
+            ),
             "gross_amount": sum(i["gross_amount"] for i in items),
             "discount_amount": sum(i["line_discount"] + i["allocated_discount"] for i in items),
             "net_revenue": sum(i["net_revenue"] for i in items),
@@ -234,6 +261,7 @@ def without_references(rows: dict[Any, Row]) -> dict[Any, Row]:
 
 def comparable(rows: list[Row], key: str | tuple[str, ...], like: Row) -> dict[Any, Row]:
     """Stored rows by key, cut to the columns the oracle knows."""
+
     def of(row: Row) -> Any:
         return row[key] if isinstance(key, str) else tuple(row[c] for c in key)
 

@@ -41,12 +41,16 @@ def test_a_sale_with_lines_and_a_payment_reaches_every_table(warehouse: Warehous
         assert not any(compare(connection, source).values())
 
 
-def test_an_inferred_member_is_filled_by_the_real_row_and_facts_stay_untouched(warehouse: Warehouse, source: str) -> None:
+def test_an_inferred_member_is_filled_by_the_real_row_and_facts_stay_untouched(
+    warehouse: Warehouse, source: str
+) -> None:
     warehouse.put(source, "sales", "s", customer_id="u")
     warehouse.run_all(source)
     (member,) = warehouse.rows("dim_customer", source)
-    (before,) = warehouse.execute("SELECT xmin::text, customer_key FROM gold.fct_sale WHERE sale_id = 's' AND customer_key = %s",
-                                  (member["customer_key"],))
+    (before,) = warehouse.execute(
+        "SELECT xmin::text, customer_key FROM gold.fct_sale WHERE sale_id = 's' AND customer_key = %s",
+        (member["customer_key"],),
+    )
     assert member["is_inferred"]
     assert member["display_label"] == "(unknown u)"
 
@@ -54,7 +58,9 @@ def test_an_inferred_member_is_filled_by_the_real_row_and_facts_stay_untouched(w
     warehouse.run_all(source)
     (real,) = warehouse.rows("dim_customer", source)
     assert (real["customer_key"], real["is_inferred"], real["segment"]) == (member["customer_key"], False, "GOLD")
-    (after,) = warehouse.execute("SELECT xmin::text, customer_key FROM gold.fct_sale WHERE customer_key = %s", (real["customer_key"],))
+    (after,) = warehouse.execute(
+        "SELECT xmin::text, customer_key FROM gold.fct_sale WHERE customer_key = %s", (real["customer_key"],)
+    )
     assert after == before
 
 
@@ -78,7 +84,10 @@ def test_facts_written_before_their_dimensions_take_what_silver_knows(warehouse:
     warehouse.put(source, "customers", "w", merged_into_customer_id="u")
     warehouse.put(source, "sales", "s", customer_id="u")
     warehouse.run("fct_sale", source)
-    assert {(r["customer_id"], r["is_inferred"]) for r in warehouse.rows("dim_customer", source)} == {("u", False), ("w", False)}
+    assert {(r["customer_id"], r["is_inferred"]) for r in warehouse.rows("dim_customer", source)} == {
+        ("u", False),
+        ("w", False),
+    }
     assert [r["is_inferred"] for r in warehouse.rows("dim_location", source)] == [True]
 
 
@@ -102,7 +111,9 @@ def test_a_line_of_an_unknown_sale_stays_pending_until_the_sale_comes(warehouse:
     assert warehouse.pending(source) == set()
 
 
-def test_a_deleted_sale_takes_its_lines_and_daily_sales_with_it_and_loosens_its_payment(warehouse: Warehouse, source: str) -> None:
+def test_a_deleted_sale_takes_its_lines_and_daily_sales_with_it_and_loosens_its_payment(
+    warehouse: Warehouse, source: str
+) -> None:
     warehouse.put(source, "sales", "s")
     warehouse.put(source, "sale_items", "s1", sale_id="s", product_id="p")
     warehouse.put(source, "transactions", "t", sale_id="s")
@@ -124,7 +135,9 @@ def test_test_sales_their_lines_and_their_payments_stay_out(warehouse: Warehouse
     warehouse.put(source, "sale_items", "s1", sale_id="s")
     warehouse.put(source, "transactions", "t", sale_id="s")
     warehouse.run_all(source)
-    assert not any(warehouse.rows(table, source) for table in ("fct_sale", "fct_sale_item", "fct_transaction", "mart_daily_sales"))
+    assert not any(
+        warehouse.rows(table, source) for table in ("fct_sale", "fct_sale_item", "fct_transaction", "mart_daily_sales")
+    )
     assert warehouse.pending(source) == set()
 
 
@@ -147,7 +160,9 @@ def test_a_day_that_comes_again_is_recomputed_and_writes_only_what_differs(wareh
     report = warehouse.run("fct_sale", source)
     assert (report.metadata["recomputed"], report.skipped) == (1, True)
 
-    warehouse.execute("UPDATE gold.fct_sale SET total_amount = 6, row_hash = %s WHERE sale_id = 's'", (str(NOT_APPLICABLE),))
+    warehouse.execute(
+        "UPDATE gold.fct_sale SET total_amount = 6, row_hash = %s WHERE sale_id = 's'", (str(NOT_APPLICABLE),)
+    )
     report = warehouse.run("fct_sale", source)
     assert report.metadata["written"] == 1
     assert [r["total_amount"] for r in warehouse.rows("fct_sale", source)] == [5]
@@ -177,10 +192,16 @@ def test_a_change_of_silver_during_a_run_does_not_wait_and_stays_pending(warehou
     thread.join()
     assert {i for c, _, i in warehouse.pending(source) if c == "fct_sale"} == {"s", "new"}
     warehouse.run_all(source)
-    assert {r["sale_id"]: r["total_amount"] for r in warehouse.rows("fct_sale", source)} == {"s": 6, "other": 0, "new": 0}
+    assert {r["sale_id"]: r["total_amount"] for r in warehouse.rows("fct_sale", source)} == {
+        "s": 6,
+        "other": 0,
+        "new": 0,
+    }
 
 
-def test_a_change_of_a_key_between_its_recomputation_and_the_commit_keeps_it_pending(warehouse: Warehouse, source: str) -> None:
+def test_a_change_of_a_key_between_its_recomputation_and_the_commit_keeps_it_pending(
+    warehouse: Warehouse, source: str
+) -> None:
     warehouse.put(source, "sales", "s", total_amount=5)
     changed = threading.Event()
 
@@ -271,7 +292,8 @@ def test_constraints_are_checked_at_once_and_cannot_be_deferred(warehouse: Wareh
     warehouse.run_all(source)
     with pytest.raises(psycopg2.errors.ForeignKeyViolation):
         warehouse.execute(
-            "UPDATE gold.fct_sale SET customer_key = gen_random_uuid() WHERE source_key = gold.member_key('sources', %s, %s)",
+            "UPDATE gold.fct_sale SET customer_key = gen_random_uuid()"
+            " WHERE source_key = gold.member_key('sources', %s, %s)",
             (source, source),
         )
 
@@ -294,7 +316,9 @@ def test_a_source_silver_does_not_know_is_refused(warehouse: Warehouse) -> None:
 
 def test_the_key_is_the_same_in_python_and_in_the_warehouse(warehouse: Warehouse) -> None:
     for id_ in ("1", "a\\b", "Größe/7", "x' OR 1=1", "%s", "\\134", "日本", "😀\\"):
-        assert warehouse.execute("SELECT gold.member_key('sales', 'shop', %s)", (id_,)) == [(member_key("sales", "shop", id_),)]
+        assert warehouse.execute("SELECT gold.member_key('sales', 'shop', %s)", (id_,)) == [
+            (member_key("sales", "shop", id_),)
+        ]
     assert warehouse.execute("SELECT gold.member_key('sales', 'shop', NULL)") == [(NOT_APPLICABLE,)]
 
 
@@ -314,12 +338,17 @@ def test_a_cycle_of_categories_ends_and_children_move_with_their_parent(warehous
     warehouse.put(source, "product_categories", "c", category_name="C", parent_category_id="b")
     warehouse.run("dim_category", source)
     assert {r["category_id"]: r["path"] for r in warehouse.rows("dim_category", source)} == {
-        "a": "B > A", "b": "A > B", "c": "A > B > C",
+        "a": "B > A",
+        "b": "A > B",
+        "c": "A > B > C",
     }
     warehouse.put(source, "product_categories", "b", category_name="B", parent_category_id="unknown")
     warehouse.run("dim_category", source)
     assert {r["category_id"]: r["path"] for r in warehouse.rows("dim_category", source)} == {
-        "a": "B > A", "b": "B", "c": "B > C", "unknown": "(unknown unknown)",
+        "a": "B > A",
+        "b": "B",
+        "c": "B > C",
+        "unknown": "(unknown unknown)",
     }
 
 

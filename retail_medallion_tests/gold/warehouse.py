@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from psycopg2 import sql
 
+from retail_medallion.gold.fragments import cursor_of
 from retail_medallion.gold.registry import TABLES
 from retail_medallion.gold.schema import ensure_schema as ensure_gold
 from retail_medallion.gold.writer import GoldWriter
@@ -24,7 +25,13 @@ NOON = dt.datetime(2026, 6, 20, 12, tzinfo=dt.UTC)
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "product_categories": {"category_name": "Things", "is_active": True},
-    "products": {"product_name": "Thing", "product_type": "goods", "unit_of_measure": "EA", "is_active": True, "is_stock_tracked": True},
+    "products": {
+        "product_name": "Thing",
+        "product_type": "goods",
+        "unit_of_measure": "EA",
+        "is_active": True,
+        "is_stock_tracked": True,
+    },
     "inventory_locations": {"location_name": "Shop", "location_type": "store", "is_active": True},
     "suppliers": {"supplier_name": "Maker", "is_active": True},
     "customers": {"customer_type": "person", "is_guest": False, "is_active": True},
@@ -86,7 +93,7 @@ class Warehouse:
         )
 
     def execute(self, statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
-        with self.engine.begin() as connection, connection.connection.cursor() as cursor:
+        with self.engine.begin() as connection, cursor_of(connection) as cursor:
             cursor.execute(statement, parameters)
             return cursor.fetchall() if cursor.description else []
 
@@ -124,16 +131,18 @@ class Warehouse:
             parameters: tuple[str, ...] = (source, source)
         else:
             where, parameters = "source_system = %s", (source,)
-        with self.engine.begin() as connection, connection.connection.cursor() as cursor:
+        with self.engine.begin() as connection, cursor_of(connection) as cursor:
             statement = sql.SQL("SELECT * FROM {} WHERE {}").format(sql.Identifier("gold", table), sql.SQL(where))
             cursor.execute(statement, parameters)
-            columns = [column.name for column in cursor.description]
+            columns = [column.name for column in cursor.description or ()]
             return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
     def pending(self, source: str) -> set[tuple[str, str, str]]:
         return {
             (c, r, i)
-            for c, r, i in self.execute("SELECT consumer, role, id FROM meta.pending WHERE source_system = %s", (source,))
+            for c, r, i in self.execute(
+                "SELECT consumer, role, id FROM meta.pending WHERE source_system = %s", (source,)
+            )
         }
 
 
@@ -146,7 +155,7 @@ def write_silver(
     current, versions = sql.Identifier("silver", entity), sql.Identifier("silver_versions", entity)
     key = sql.Identifier(model.key)
     links = [model.key, *(c.name for c in model if c.references and not c.type.endswith("[]"))]
-    with connection.connection.cursor() as cursor:
+    with cursor_of(connection) as cursor:
         image = sql.SQL("SELECT {} FROM {} WHERE source_system = %s AND {} = %s").format(
             sql.SQL(", ").join(map(sql.Identifier, links)), current, key
         )
@@ -154,20 +163,30 @@ def write_silver(
         images = cursor.fetchall()
         delete = sql.SQL("DELETE FROM {} WHERE source_system = %s AND {} = %s").format(current, key)
         cursor.execute(delete, (source, id_))
-        delete = sql.SQL("DELETE FROM {} WHERE source_system = %s AND {} = %s AND partition_date = %s").format(versions, key)
+        delete = sql.SQL("DELETE FROM {} WHERE source_system = %s AND {} = %s AND partition_date = %s").format(
+            versions, key
+        )
         cursor.execute(delete, (source, id_, day))
         if values is not None:
             row = {"source_system": source, model.key: id_, "is_deleted": False, **DEFAULTS[entity], **values}
-            row |= {"load_id": "00000000-0000-0000-0000-000000000000", "bronze_row": 0, "ingested_at": NOON, "dq_flags": []}
+            row |= {
+                "load_id": "00000000-0000-0000-0000-000000000000",
+                "bronze_row": 0,
+                "ingested_at": NOON,
+                "dq_flags": [],
+            }
             _insert(cursor, current, {**row, "winner_partition": day, "effective_partition": day})
             _insert(cursor, versions, {**row, "partition_date": day, "op": "U"})
         cursor.execute(image, (source, id_))
         images += cursor.fetchall()
-        roles = {(role, value) for image_ in images for role, value in zip(links, image_, strict=True) if value is not None}
+        roles = {
+            (role, value) for image_ in images for role, value in zip(links, image_, strict=True) if value is not None
+        }
         for role, value in sorted(roles):
             cursor.execute(
                 "INSERT INTO meta.pending (consumer, source_system, role, id)"
-                " SELECT consumer, %(s)s, role, %(id)s FROM meta.consumer WHERE entity = %(e)s AND role = %(r)s ORDER BY 1"
+                " SELECT consumer, %(s)s, role, %(id)s FROM meta.consumer"
+                " WHERE entity = %(e)s AND role = %(r)s ORDER BY 1"
                 " ON CONFLICT (consumer, source_system, role, id) DO UPDATE SET seq = nextval('meta.pending_seq')",
                 {"s": source, "id": value, "e": entity, "r": role},
             )

@@ -43,7 +43,8 @@ SELECT gold.member_key('customers', c.source_system, c.customer_id) AS customer_
        c.source_system, c.customer_id, source.tenant, false AS is_inferred, c.is_deleted,
        c.winner_partition AS silver_partition,
        c.customer_number, c.customer_type,
-       'Customer ' || upper(left(gold.member_key('customers', c.source_system, c.customer_id)::text, 8)) AS display_label,
+       'Customer ' || upper(left(gold.member_key('customers', c.source_system, c.customer_id)::text, 8))
+           AS display_label,
        coalesce(c.identity_hash, gold.member_key('customers', c.source_system, c.customer_id)) AS person_key,
        c.gender, extract(year FROM c.birth_date)::integer AS birth_year, c.language_code, c.city, c.region_code,
        left(replace(c.postal_code, ' ', ''), 3) AS postal_area, c.country_code::text AS country_code,

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from retail_medallion.gold.definition import Check, Column, GoldTable
 
-FIRST_DAY = "1900-01-01"
-LAST_DAY = "2100-12-31"
-
 TABLE = GoldTable(
     name="dim_date",
     kind="dimension",
@@ -47,7 +44,9 @@ FROM (SELECT scope.id::date AS d FROM {scope} scope) days
 """,
     scope_column="date_key",
     scope_value="id::date",
-    all_ids=f"SELECT ('{FIRST_DAY}'::date + i)::text AS id FROM generate_series(0, '{LAST_DAY}'::date - '{FIRST_DAY}'::date) i",
+    all_ids="""
+SELECT ('1900-01-01'::date + i)::text AS id FROM generate_series(0, '2100-12-31'::date - '1900-01-01'::date) i
+""",
     has_source=False,
     checks=(
         Check("quarter_range", "quarter BETWEEN 1 AND 4"),

@@ -32,7 +32,12 @@ WHERE l.is_selling GROUP BY l.location_key, l.location_name, l.floor_area_m2, m.
         Column("closed_on", "date", "last trading day", nullable=True),
         Column("is_active", "boolean", "in use; empty where not known", nullable=True),
         Column("is_selling", "boolean", "shoppers buy there: a store or an online shop", nullable=True),
-        Column("is_stocking", "boolean", "goods lie there: a store, warehouse, distribution or returns centre", nullable=True),
+        Column(
+            "is_stocking",
+            "boolean",
+            "goods lie there: a store, warehouse, distribution or returns centre",
+            nullable=True,
+        ),
     ),
     primary_key=("location_key",),
     select="""

@@ -36,7 +36,8 @@ WHERE i.is_revenue GROUP BY 1, 2 ORDER BY 3 DESC NULLS LAST
 SELECT gold.member_key('suppliers', v.source_system, v.supplier_id) AS supplier_key,
        v.source_system, v.supplier_id, source.tenant, false AS is_inferred, v.is_deleted,
        v.winner_partition AS silver_partition,
-       v.supplier_code, v.supplier_name, v.legal_name, v.tax_id, v.gln::text AS gln, v.city, v.postal_code, v.region_code,
+       v.supplier_code, v.supplier_name, v.legal_name, v.tax_id, v.gln::text AS gln,
+       v.city, v.postal_code, v.region_code,
        v.country_code::text AS country_code, v.currency_code::text AS currency_code, v.payment_terms_days,
        v.lead_time_days, v.is_active
 FROM {scope} scope

@@ -21,7 +21,12 @@ GROUP BY p.product_key, p.product_name, i.currency_code ORDER BY 4 DESC LIMIT 20
 """,
     columns=(
         Column("sale_item_key", "uuid", "surrogate key"),
-        Column("sale_date", "date", "local trading day of the sale; the table is partitioned by its month", references="dim_date"),
+        Column(
+            "sale_date",
+            "date",
+            "local trading day of the sale; the table is partitioned by its month",
+            references="dim_date",
+        ),
         *provenance_columns(),
         Column("sale_item_id", "text", "key of the line in its source"),
         Column("sale_key", "uuid", "document", references="fct_sale"),
@@ -29,27 +34,39 @@ GROUP BY p.product_key, p.product_name, i.currency_code ORDER BY 4 DESC LIMIT 20
         Column("line_type", "text", "sale, return, gift_card, service, shipping, fee, deposit"),
         Column("product_key", "uuid", "sold unit; not applicable for free text lines", references="dim_product"),
         Column("customer_key", "uuid", "buyer", references="dim_customer"),
-        Column("location_key", "uuid", "where the goods came from, else the selling location", references="dim_location"),
+        Column(
+            "location_key", "uuid", "where the goods came from, else the selling location", references="dim_location"
+        ),
         Column("currency_code", "text", "currency of all amounts"),
         Column("quantity", "numeric(18,3)", "units; negative on return lines"),
         Column("returned_quantity", "numeric(18,3)", "units returned later, where the source counts them on the line"),
         Column("unit_price", _MONEY, "price of one unit before discount"),
         Column("gross_amount", _MONEY, "amount before discount; negative on return lines"),
         Column("line_discount", _MONEY, "discount on the line itself; negative on return lines"),
-        Column("allocated_discount", _MONEY, "share of the sale's order-level discount; negative where the sale is a return"),
+        Column(
+            "allocated_discount",
+            _MONEY,
+            "share of the sale's order-level discount; negative where the sale is a return",
+        ),
         Column("tax_amount", _MONEY, "tax; negative on return lines"),
-        Column("net_revenue", _MONEY, "gross less both discounts, without tax; 0 on shipping, deposit and gift card lines"),
+        Column(
+            "net_revenue", _MONEY, "gross less both discounts, without tax; 0 on shipping, deposit and gift card lines"
+        ),
         Column("cost_amount", _MONEY, "cost of the units; empty where not known", nullable=True),
         Column("margin_amount", _MONEY, "net revenue less cost; empty where the cost is not known", nullable=True),
         Column("is_revenue", "boolean", "the sale is neither a draft nor cancelled"),
         Column(
-            "original_sale_item_key", "uuid", "line being returned; no foreign key, it may be older than the history", nullable=True
+            "original_sale_item_key",
+            "uuid",
+            "line being returned; no foreign key, it may be older than the history",
+            nullable=True,
         ),
         Column("silver_partition", "date", "partition of the line in Silver"),
     ),
     primary_key=("sale_item_key", "sale_date"),
-    select=f"""
-WITH {SALE_LINES}
+    select="WITH "
+    + SALE_LINES
+    + """
 SELECT gold.member_key('sale_items', i.source_system, i.sale_item_id) AS sale_item_key,
        s.business_date AS sale_date,
        gold.member_key('sources', i.source_system, i.source_system) AS source_key,
@@ -60,7 +77,8 @@ SELECT gold.member_key('sale_items', i.source_system, i.sale_item_id) AS sale_it
        gold.member_key('inventory_locations', i.source_system, coalesce(i.location_id, s.location_id)) AS location_key,
        coalesce(i.location_id, s.location_id) AS location_key_of,
        s.currency_code::text AS currency_code,
-       l.quantity, i.returned_quantity, i.unit_price, l.gross_amount, l.line_discount, l.allocated_discount, l.tax_amount,
+       l.quantity, i.returned_quantity, i.unit_price,
+       l.gross_amount, l.line_discount, l.allocated_discount, l.tax_amount,
        l.net_revenue, l.cost_amount, l.net_revenue - l.cost_amount AS margin_amount,
        s.status NOT IN ('draft', 'cancelled') AS is_revenue,
        CASE WHEN i.original_sale_item_id IS NOT NULL

@@ -20,7 +20,13 @@ GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
         Column("transaction_key", "uuid", "surrogate key"),
         *provenance_columns(),
         Column("transaction_id", "text", "key of the movement in its source"),
-        Column("sale_key", "uuid", "what it pays; empty without a sale, or until the sale is known", nullable=True, references="fct_sale"),
+        Column(
+            "sale_key",
+            "uuid",
+            "what it pays; empty without a sale, or until the sale is known",
+            nullable=True,
+            references="fct_sale",
+        ),
         Column("sale_id", "text", "the sale's key in its source", nullable=True),
         Column("payment_method_key", "uuid", "tender", references="dim_payment_method"),
         Column("customer_key", "uuid", "payer, else the buyer of the sale", references="dim_customer"),
@@ -35,7 +41,7 @@ GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
         Column(
             "signed_amount",
             _MONEY,
-            "what the retailer gained: payments and captures less change, refunds and chargebacks negative, 0 unless it succeeded",
+            "gained: payments and captures less change, refunds and chargebacks negative, 0 unless it succeeded",
         ),
         Column("fee_amount", _MONEY, "provider fee", nullable=True),
         Column("instalments", "integer", "number of instalments", nullable=True),
@@ -85,7 +91,8 @@ WHERE wanted.role = 'sale_id'
 SELECT 'transaction_id' AS role, t.transaction_id AS id
 FROM {scope} scope
 JOIN silver.transactions t ON t.source_system = %(source)s AND t.transaction_id = scope.id AND NOT t.is_deleted
-JOIN silver.sales s ON s.source_system = t.source_system AND s.sale_id = t.sale_id AND NOT s.is_deleted AND NOT s.is_test
+JOIN silver.sales s ON s.source_system = t.source_system AND s.sale_id = t.sale_id
+ AND NOT s.is_deleted AND NOT s.is_test
 WHERE NOT EXISTS (SELECT FROM gold.fct_sale f WHERE f.sale_key = gold.member_key('sales', t.source_system, t.sale_id))
 """,
     silver_inputs=("transactions", "sales"),

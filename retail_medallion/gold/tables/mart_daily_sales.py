@@ -20,13 +20,17 @@ GROUP BY 1, 2 ORDER BY 1, 2
     columns=(
         *provenance_columns(),
         Column("sale_date", "date", "local trading day", references="dim_date"),
-        Column("location_key", "uuid", "where the goods came from, else the selling location", references="dim_location"),
+        Column(
+            "location_key", "uuid", "where the goods came from, else the selling location", references="dim_location"
+        ),
         Column("product_key", "uuid", "sold unit", references="dim_product"),
         Column("channel", "text", "where it was sold"),
         Column("currency_code", "text", "currency of all amounts; amounts of two currencies are never added"),
         Column("line_count", "integer", "number of lines"),
         Column("units", "numeric(18,3)", "units sold, returns not deducted; no shipping, fee or deposit lines"),
-        Column("returned_units", "numeric(18,3)", "units returned: on return lines, or counted on the line that was sold"),
+        Column(
+            "returned_units", "numeric(18,3)", "units returned: on return lines, or counted on the line that was sold"
+        ),
         Column("gross_amount", _MONEY, "before discount, returns deducted"),
         Column("discount_amount", _MONEY, "line discounts and shares of order-level discounts, returns deducted"),
         Column("net_revenue", _MONEY, "without tax, shipping, deposits and gift cards, returns deducted"),

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 SALE_LINES = """
 line AS (
-    SELECT i.source_system, i.sale_id, i.sale_item_id, i.line_type, i.discount_amount, s.discount_amount AS sale_discount,
+    SELECT i.source_system, i.sale_id, i.sale_item_id, i.line_type, i.discount_amount,
+           s.discount_amount AS sale_discount,
            s.sale_type, s.total_amount, s.tax_included, gold.minor_digits(s.currency_code) AS currency_digits,
            i.line_type = 'return' AS is_return,
            i.line_type NOT IN ('shipping', 'fee', 'deposit') AS is_merchandise,
@@ -41,7 +42,8 @@ line AS (
     FROM line GROUP BY sale_id
 ), weighed AS (
     SELECT line.*, d.direction, d.digits, trunc(d.order_discount * 10::numeric ^ d.digits) AS coins,
-           CASE WHEN line.is_merchandise THEN greatest(trunc(line.gross_amount * d.direction * 10000), 0) ELSE 0 END AS weight
+           CASE WHEN line.is_merchandise
+                THEN greatest(trunc(line.gross_amount * d.direction * 10000), 0) ELSE 0 END AS weight
     FROM line JOIN document d ON d.sale_id = line.sale_id
 ), balanced AS (
     SELECT weighed.*,
