@@ -42,7 +42,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
     * :class:`~retail_medallion.storage.partitioned.PartitionedOutput`: partitions one by one, a transaction each, so a
       range that fails half-way keeps what was committed;
     * a SQLAlchemy selectable: the same replace, by INSERT .. SELECT inside PostgreSQL;
-    * a :class:`~retail_medallion.storage.partitioned.PartitionWriter`: a write of its own, one transaction a day.
+    * a :class:`~retail_medallion.storage.partitioned.PartitionWriter`: its own write, one transaction a day.
 
     An input annotated with ``RecordBatchReader``, ``Table``, ``DataFrame`` or ``sqlalchemy.Select`` gets the rows of the
     partitions it maps to; without an annotation, a ``RecordBatchReader``.

@@ -47,7 +47,7 @@ def password_of(database: FreshDatabase) -> str | None:
 
 
 def daily_asset(
-    produce: Callable[[Sequence[str]], Any], name: str = "readings", **metadata: Any
+    produce: Callable[[Sequence[str]], Any], name: str = "readings", /, **metadata: Any
 ) -> dg.AssetsDefinition:
     """Make the asset ``weather/<name>``, whose value ``produce`` makes from the run's partition keys."""
 

@@ -1,7 +1,12 @@
 """The PostgreSQL IO manager replaces partitions whole, or leaves them as they were."""
 
+import functools
+import signal
+import subprocess
+import sys
 import threading
 from decimal import Decimal
+from pathlib import Path
 
 import dagster as dg
 import pandas as pd
@@ -21,6 +26,7 @@ from retail_medallion_tests.storage.postgres_assets import (
     run,
 )
 
+ROOT = Path(__file__).parents[2]
 FIRST, SECOND, THIRD = "2026-01-01", "2026-01-02", "2026-01-03"
 
 
@@ -126,12 +132,11 @@ def test_an_empty_first_day_makes_the_table(manager, fresh_database):
 
 
 def test_one_bad_day_of_a_range_handed_over_day_by_day_keeps_the_good_days(manager, fresh_database):
+    def made(key):
+        return readings(("a", f"{FIRST if key == THIRD else key} 01:00", "1"))
+
     def parts(keys):
-        for key in keys:
-            stray = f"{THIRD} 12:00" if key != THIRD else f"{FIRST} 12:00"
-            yield PartitionData(
-                key, lambda key=key, stray=stray: readings(("a", stray if key == THIRD else f"{key} 01:00", "1"))
-            )
+        return (PartitionData(key, functools.partial(made, key)) for key in keys)
 
     result = run(
         manager,
@@ -266,7 +271,7 @@ def test_loading_one_partition_and_loading_many_give_the_annotated_type(manager,
         ins={"readings": dg.AssetIn(["weather", "readings"])},
         metadata={"postgres/partition_column": "taken_at"},
     )
-    def copy(readings: form):
+    def copy(readings: form):  # type: ignore[valid-type]
         got.append(readings)
         return readings
 
@@ -325,7 +330,7 @@ def test_drift_is_named_column_by_column_with_expected_found_and_partition(manag
             dg.TableColumn("celsius", "numeric(6, 2)"),
         ]
     )
-    asset = daily_asset(one_a_day, **{"dagster/column_schema": declared})
+    asset = daily_asset(one_a_day, "readings", **{"dagster/column_schema": declared})
     run(manager, asset, days=FIRST)
     run(manager, asset, days=FIRST)
     with fresh_database.connect() as connection, connection.cursor() as cursor:
@@ -396,3 +401,30 @@ def test_the_password_is_shown_nowhere(fresh_database):
     assert "hunter2" not in str(secretive.store.settings)
     result = run(secretive, daily_asset(one_a_day), days=FIRST, raise_on_error=False)
     assert "hunter2" not in "".join(str(event) for event in result.all_events)
+
+
+KILLED = """
+import os, signal, sys
+import pyarrow as pa
+from retail_medallion_tests.storage.postgres_assets import READINGS, daily_asset, manager_for, readings, run
+from retail_medallion_tests.servers import FreshDatabase
+
+def dying(_):
+    def batches():
+        for _ in range(50):
+            yield readings(*[("half", "2026-01-01 01:00", "1")] * 5000).to_batches()[0]
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    return pa.RecordBatchReader.from_batches(READINGS, batches())
+
+run(manager_for(FreshDatabase(sys.argv[1], sys.argv[2])), daily_asset(dying), days="2026-01-01")
+"""
+
+
+def test_a_killed_run_leaves_the_table_as_it_was_and_the_next_run_succeeds(manager, fresh_database):
+    run(manager, daily_asset(one_a_day), days=FIRST)
+    arguments = [sys.executable, "-c", KILLED, fresh_database.name, fresh_database.dsn]
+    assert subprocess.run(arguments, capture_output=True, check=False, cwd=ROOT).returncode == -signal.SIGKILL
+    assert rows_in(fresh_database) == [("a", FIRST, Decimal("1.50"))]
+    run(manager, daily_asset(lambda _: readings(("b", f"{FIRST} 01:00", "2"))), days=FIRST)
+    assert rows_in(fresh_database) == [("b", FIRST, Decimal("2.00"))]
