@@ -77,7 +77,8 @@ _INSERT_PARTITION = """
     INSERT INTO silver_meta.scope_seen (entity, source_system, scope_key, partition_date)
     SELECT DISTINCT %(entity)s, %(source)s, scope_key, %(day)s::date FROM pg_temp.scope;
     INSERT INTO silver_quarantine.rejected_row
-        (source_system, entity, partition_date, block, bronze_row, mapped_row, source_key, raw, mapped, reasons, load_id)
+        (source_system, entity, partition_date, block, bronze_row, mapped_row,
+         source_key, raw, mapped, reasons, load_id)
     SELECT %(source)s, %(entity)s, %(day)s, block, bronze_row,
            row_number() OVER (PARTITION BY block, bronze_row ORDER BY source_key, mapped::text) - 1,
            source_key, raw, mapped, reasons, %(load_id)s

@@ -177,8 +177,9 @@ class SilverWriter:
             )
         if cell.mode == "snapshot" and cell.observed:
             cursor.execute(
-                "SELECT mapped FROM silver_meta.partition_state WHERE source_system = %(source)s AND entity = %(entity)s"
-                " AND partition_date < %(day)s AND observed ORDER BY partition_date DESC LIMIT 1",
+                "SELECT mapped FROM silver_meta.partition_state"
+                " WHERE source_system = %(source)s AND entity = %(entity)s AND partition_date < %(day)s AND observed"
+                " ORDER BY partition_date DESC LIMIT 1",
                 self._parameters(cell.day),
             )
             row = cursor.fetchone()

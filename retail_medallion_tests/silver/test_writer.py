@@ -124,7 +124,8 @@ class Warehouse:
     def state(self, source: str = "a") -> State:
         found = self.rows(
             "SELECT sale_item_id, sale_id, quantity, is_deleted, winner_partition, effective_partition"
-            f" FROM silver.sale_items WHERE source_system = '{source}'"
+            " FROM silver.sale_items WHERE source_system = :source",
+            source=source,
         )
         return {
             key: (sale, int(quantity), deleted, winner, effective)
