@@ -2,8 +2,8 @@
 
 Each comparison has two sides that were counted independently: what the source counted itself in the snapshot of the
 extract, what the Bronze objects hold, what Silver recorded while loading, and what stands in the Silver and Gold tables
-now. The state of a moment is compared with the state of the same moment: everything in the warehouse is read in one
-repeatable-read transaction.
+now, which is compared row by row with a recomputation as well. The state of a moment is compared with the state of the
+same moment: everything in the warehouse is read in one repeatable-read transaction.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
+from retail_medallion.gold.recompute import compare
+from retail_medallion.model import CanonicalModel, Entity, load_model
+from retail_medallion.silver.recompute import differing_rows, version_totals
 from retail_medallion.storage.parquet_store import ObjectInfo, ParquetStore
 
 _STATES = sa.text("""
@@ -167,14 +170,18 @@ def _shown(figure: Decimal | int | None) -> str:
     return "unknown" if figure is None else f"{figure:,}"
 
 
-def reconcile(connection: sa.Connection, store: ParquetStore, source: str) -> Reconciliation:
+def reconcile(
+    connection: sa.Connection, store: ParquetStore, source: str, model: CanonicalModel | None = None
+) -> Reconciliation:
     """Compare the layers of a source.
 
     Args:
         connection: A connection to the warehouse, not yet in a transaction.
         store: The bucket of Bronze.
         source: Code of the source.
+        model: The canonical model; the shipped one where None.
     """
+    model = model or load_model()
     connection = connection.execution_options(isolation_level="REPEATABLE READ")
     states = [dict(row._mapping) for row in connection.execute(_STATES, {"source": source})]  # noqa: SLF001 public in SQLAlchemy
     comparisons: list[Comparison] = []
@@ -193,15 +200,7 @@ def reconcile(connection: sa.Connection, store: ParquetStore, source: str) -> Re
             setattr(total, name, getattr(total, name) + value)
     for entity, rows in by_entity.items():
         comparisons.append(Comparison(f"{entity} rows", "Bronze objects", rows.bronze, "Silver read", rows.read))
-        comparisons.append(
-            Comparison(
-                f"{entity} rows",
-                "Silver accepted",
-                rows.accepted,
-                "silver_versions",
-                _versions(connection, entity, source),
-            )
-        )
+        comparisons += _silver(connection, model.entity(entity), source, [s for s in states if s["entity"] == entity])
     money: dict[str, tuple[Decimal, Decimal]] = {}
     for entity, silver, gold in _facts(connection, source, by_entity):
         for currency in sorted(silver.keys() | gold.keys()):
@@ -212,6 +211,7 @@ def reconcile(connection: sa.Connection, store: ParquetStore, source: str) -> Re
             )
             if entity == "sales":
                 money[currency] = (there[1], here[1])
+    comparisons += _gold(connection, source)
     waiting = connection.execute(_LINES_WITHOUT_SALE, {"source": source}).scalar_one()
     return Reconciliation(source, total, comparisons, money, _sales_total(states), waiting)
 
@@ -269,10 +269,27 @@ def _figure(text: str | None) -> Decimal:
     return Decimal(0) if text is None else Decimal(text)
 
 
-def _versions(connection: sa.Connection, entity: str, source: str) -> int:
-    table = sa.table(entity, sa.column("source_system"), schema="silver_versions")
-    statement = sa.select(sa.func.count()).select_from(table).where(table.c.source_system == source)
-    return int(connection.execute(statement).scalar_one())
+def _silver(
+    connection: sa.Connection, entity: Entity, source: str, states: list[dict[str, Any]]
+) -> Iterator[Comparison]:
+    """What stands in Silver against the books of its loads, and the current state against the versions."""
+    accepted: dict[str, Decimal] = defaultdict(Decimal)
+    for state in states:
+        for column, totals in state["control_totals"].items():
+            accepted[column] += Decimal(totals["accepted"])
+    rows, sums = version_totals(connection, source, entity, accepted)
+    loaded = sum(state["accepted"] for state in states)
+    yield Comparison(f"{entity.entity} rows", "Silver accepted", loaded, "silver_versions", rows)
+    for column, total in accepted.items():
+        yield Comparison(f"{entity.entity} {column}", "Silver accepted", total, "silver_versions", sums[column])
+    differing = differing_rows(connection, source, entity)
+    yield Comparison(f"{entity.entity} rows", "other than the versions say", differing, "allowed", 0)
+
+
+def _gold(connection: sa.Connection, source: str) -> Iterator[Comparison]:
+    for table, found in compare(connection, source).items():
+        yield Comparison(f"{table} rows", "missing, or other than Silver says", found.missing, "allowed", 0)
+        yield Comparison(f"{table} rows", "not from Silver", found.unexpected, "allowed", 0)
 
 
 def _facts(
