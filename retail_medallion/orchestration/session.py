@@ -126,13 +126,18 @@ class Session:
             summary.rejected += _number(values.get("rejected"))
             summary.seconds += _seconds(values.get("seconds"))
             summary.bytes += _number(values.get("bytes"))
-            summary.unchanged += 1 if values.get("unchanged") else 0
+            summary.unchanged += 1 if _is_unchanged(values) else 0
         return RunSummary(source, assets)
 
     def reconcile(self, source: str) -> Reconciliation:
         """Compare the layers of a source."""
         with engine(config.warehouse_database()).connect() as connection:
             return reconcile(connection, bronze_store(), source)
+
+
+def _is_unchanged(values: Mapping[str, Any]) -> bool:
+    """Bronze counts the objects it wrote; Silver and Gold say that a partition needed no write."""
+    return bool(values.get("skipped")) or values.get("objects_written") == 0
 
 
 def _number(value: Any) -> int:
