@@ -7,7 +7,7 @@ import datetime as dt
 import os
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import Any
 from unittest import mock
 
 import dagster as dg
-import psycopg2
 from psycopg2 import sql
 
 from retail_medallion import config
@@ -266,6 +265,22 @@ def platform_on(
             yield platform
         finally:
             platform.instance.dispose()
+
+
+@contextlib.contextmanager
+def copied(platform: Platform, server: EmbeddedPostgres) -> Iterator[Platform]:
+    """The platform with a copy of its warehouse, to spoil."""
+    name = f"warehouse_{uuid.uuid4().hex[:16]}"
+    copy, original = sql.Identifier(name), sql.Identifier(platform.warehouse.name)
+    with contextlib.closing(server.connect()) as session, session.cursor() as cursor:
+        cursor.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(copy, original))
+        try:
+            warehouse = FreshDatabase(name, server.dsn(name))
+            yield replace(
+                platform, warehouse=warehouse, variables={**platform.variables, "WAREHOUSE_DB_NAME": name}
+            )
+        finally:
+            cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(copy))
 
 
 NewPlatform = Callable[[], Platform]

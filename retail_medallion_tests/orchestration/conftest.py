@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,24 +10,24 @@ import pytest
 
 from retail_medallion.embedded.postgres import EmbeddedPostgres
 from retail_medallion.embedded.s3 import EmbeddedS3
-from retail_medallion_tests.platform import NewPlatform, demo_database_on, platform_on
+from retail_medallion_tests.platform import NewPlatform, Platform, days, demo_database_on, platform_on
 from retail_medallion_tests.servers import FreshDatabase
 
-LAST_DAY = dt.date(2026, 6, 20)
+LAST_DAY = days(3)[-1]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def demo_database(postgres_server: EmbeddedPostgres) -> Iterator[FreshDatabase]:
-    """A tiny demo retailer whose last day is the fourth partition; tests of a module share it and only read."""
+    """A tiny demo retailer whose last day is the third partition; tests share it and only read."""
     with demo_database_on(postgres_server, last_day=LAST_DAY) as database:
         yield database
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def new_platform_for(
     postgres_server: EmbeddedPostgres, s3_server: EmbeddedS3, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., NewPlatform]]:
-    """Makes empty platforms that read a database; they live as long as the module's tests."""
+    """Makes empty platforms that read a database; they live until the end."""
     with contextlib.ExitStack() as stack:
 
         def of(database: FreshDatabase, **settings: str) -> NewPlatform:
@@ -41,7 +40,15 @@ def new_platform_for(
         yield of
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def new_platform(new_platform_for: Callable[..., NewPlatform], demo_database: FreshDatabase) -> NewPlatform:
-    """Makes empty platforms that read the module's demo retailer."""
+    """Makes empty platforms that read the shared demo retailer."""
     return new_platform_for(demo_database)
+
+
+@pytest.fixture(scope="session")
+def loaded(new_platform: NewPlatform) -> Platform:
+    """A platform that took all three days as one range; tests share it and leave it as it is."""
+    platform = new_platform()
+    platform.materialise(days(3))
+    return platform
