@@ -44,8 +44,8 @@ class PostgresIOManager(dg.ConfigurableIOManager):
     * a SQLAlchemy selectable: the same replace, by INSERT .. SELECT inside PostgreSQL;
     * a :class:`~retail_medallion.storage.partitioned.PartitionWriter`: its own write, one transaction a day.
 
-    An input annotated with ``RecordBatchReader``, ``Table``, ``DataFrame`` or ``sqlalchemy.Select`` gets the rows of the
-    partitions it maps to; without an annotation, a ``RecordBatchReader``.
+    An input annotated with ``RecordBatchReader``, ``Table``, ``DataFrame`` or ``sqlalchemy.Select`` gets the rows of
+    the partitions it maps to; without an annotation, a ``RecordBatchReader``.
 
     The table is ``postgres/table`` of the asset's metadata, else the last two parts of its key. A partitioned asset
     names its ``postgres/partition_column`` (or ``partition_expr``); assets that share a table tell their rows by

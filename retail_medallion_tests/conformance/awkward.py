@@ -96,7 +96,7 @@ TABLES = [
                  E'\u202Ertl', '😀🏳️‍🌈', E'a\n\\.\nb', E'\u00A0', E'\u2028', '{a,b}', '{}', 'nan', 'inf', '0', 't',
                  E'\x01\x1f\x7f', '  lead and trail  ', repeat('long', 5000)]) AS t""",
     ),
-    AwkwardTable("only_text", "words text", r"VALUES (NULL), (''), (E'\n'), (E'\\.'), (NULL), ('x'), (E'\uFEFF')"),
+    AwkwardTable("only_text", "words text", r"VALUES (E'\uFEFF'), (NULL), (''), (E'\n'), (E'\\.'), (NULL), ('x')"),
     AwkwardTable(
         "json",
         "id integer, stored jsonb, kept json",
