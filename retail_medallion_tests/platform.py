@@ -1,4 +1,4 @@
-"""A whole platform for one test: warehouse, source database, bucket, and the variables that point everything at them."""
+"""A whole platform for one test: warehouse, source database, bucket, and the variables that name them."""
 
 from __future__ import annotations
 
@@ -124,7 +124,10 @@ class Platform:
     def materialise_layers(self, layers: Collection[str], wanted: Sequence[dt.date]) -> None:
         """Run only some layers for consecutive days as one run."""
         job = self.definitions.resolve_job_def(keys.daily_job(self.source))
-        tags = {"dagster/asset_partition_range_start": str(wanted[0]), "dagster/asset_partition_range_end": str(wanted[-1])}
+        tags = {
+            "dagster/asset_partition_range_start": str(wanted[0]),
+            "dagster/asset_partition_range_end": str(wanted[-1]),
+        }
         with self.active():
             result = job.execute_in_process(
                 instance=self.instance,
@@ -207,13 +210,28 @@ def digests(database: FreshDatabase, *, without: Collection[str] = ()) -> dict[s
             by_entity = sql.Identifier("entity") if "entity" in columns else sql.SQL("''")
             cursor.execute(
                 sql.SQL(
-                    "SELECT {}, count(*), sum(('x' || left(md5(ROW({})::text), 15))::bit(60)::bigint) FROM {} GROUP BY 1"
+                    "SELECT {}, count(*),"
+                    " sum(('x' || left(md5(ROW({})::text), 15))::bit(60)::bigint) FROM {} GROUP BY 1"
                 ).format(by_entity, sql.SQL(", ").join(expressions), sql.Identifier(schema, table))
             )
             name = f"{schema}.{table}"
             rows = cursor.fetchall() or [("", 0, 0)]
             found |= {f"{name}[{entity}]" if entity else name: f"{n} {total}" for entity, n, total in rows}
     return found
+
+
+@contextlib.contextmanager
+def process_environment(platform: Platform, server: EmbeddedPostgres) -> Iterator[dict[str, str]]:
+    """The environment of processes on the platform that write their runs down in PostgreSQL, as in a deployment."""
+    with fresh_database_on(server, prefix="dagster") as storage:
+        yield platform.environment(
+            DAGSTER_HOME=str(dagster_home(Path(platform.variables["RETAIL_HOME"]) / "dagster")),
+            DAGSTER_PG_HOST=server.host,
+            DAGSTER_PG_PORT=str(server.port),
+            DAGSTER_PG_USER=server.user,
+            DAGSTER_PG_PASSWORD=server.password,
+            DAGSTER_PG_DB=storage.name,
+        )
 
 
 def dagster_home(folder: Path) -> Path:
@@ -239,8 +257,11 @@ def platform_on(
     """
     with fresh_database_on(server, prefix="warehouse") as warehouse, bucket_on(s3) as bucket:
         server_variables = {"HOST": server.host, "PORT": str(server.port), "USER": server.user}
-        variables = {f"{prefix}_DB_{name}": value for name, value in server_variables.items()
-                     for prefix in ("WAREHOUSE", source.upper())}
+        variables = {
+            f"{prefix}_DB_{name}": value
+            for name, value in server_variables.items()
+            for prefix in ("WAREHOUSE", source.upper())
+        }
         variables |= {
             "WAREHOUSE_DB_NAME": warehouse.name,
             "WAREHOUSE_DB_PASSWORD": server.password,
@@ -276,9 +297,7 @@ def copied(platform: Platform, server: EmbeddedPostgres) -> Iterator[Platform]:
         cursor.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(copy, original))
         try:
             warehouse = FreshDatabase(name, server.dsn(name))
-            yield replace(
-                platform, warehouse=warehouse, variables={**platform.variables, "WAREHOUSE_DB_NAME": name}
-            )
+            yield replace(platform, warehouse=warehouse, variables={**platform.variables, "WAREHOUSE_DB_NAME": name})
         finally:
             cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(copy))
 

@@ -57,7 +57,7 @@ def bronze_asset(mapping: Mapping, entity: Entity) -> dg.AssetsDefinition:
         required_resource_keys={"source_snapshots", "bronze_io_manager"},
     )
     def bronze(context: dg.AssetExecutionContext) -> PartitionedOutput:
-        days = days_asked_for(context)
+        days = days_asked_for(context, mapping.source.first_day)
         snapshots: SourceSnapshots = context.resources.source_snapshots
         io_manager: S3ParquetIOManager = context.resources.bronze_io_manager
         store, objects = io_manager.store(key), io_manager.object_keys(key)

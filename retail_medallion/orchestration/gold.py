@@ -13,7 +13,7 @@ from retail_medallion.gold.registry import TABLES
 from retail_medallion.gold.writer import GoldWriter
 from retail_medallion.mapping import Mapping
 from retail_medallion.orchestration import keys
-from retail_medallion.orchestration.partitions import DAILY, RANGE_IN_ONE_RUN
+from retail_medallion.orchestration.partitions import DAILY, RANGE_IN_ONE_RUN, days_asked_for
 
 # Dagster wants one type object per name.
 _SELECTABLE = dg.PythonObjectDagsterType(sa.Select)
@@ -57,6 +57,7 @@ def gold_asset(mapping: Mapping, table: GoldTable) -> dg.AssetsDefinition:
         },
     )
     def gold(context: dg.AssetExecutionContext, **silver_tables: Any) -> GoldWriter:  # noqa: ARG001 read inside PostgreSQL
+        days_asked_for(context, mapping.source.first_day)
         context.resources.warehouse.prepare()
         return GoldWriter(table.name, source)
 

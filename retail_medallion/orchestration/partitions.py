@@ -17,12 +17,17 @@ RANGE_IN_ONE_RUN = dg.BackfillPolicy.single_run()
 """A range of days is one run of every asset; inside it each committed day is recorded."""
 
 
-def days_asked_for(context: dg.AssetExecutionContext) -> list[dt.date]:
+def days_asked_for(context: dg.AssetExecutionContext, first_day: dt.date) -> list[dt.date]:
     """The days a run is about, oldest first.
 
+    Args:
+        context: Context of the asset.
+        first_day: First partition of the asset's source. Sources share one partition definition, so Dagster knows
+            earlier days as well.
+
     Raises:
-        DateRangeError: The run names no partition, or a reversed range: plain Dagster would do nothing, succeed, and
-            record a materialisation of no day at all.
+        DateRangeError: The run names no partition, a day before the first one, or a reversed range: plain Dagster would
+            do nothing, succeed, and record a materialisation of no day at all.
     """
     where = context.asset_key.to_user_string()
     if not context.has_partition_key and not context.has_partition_key_range:
@@ -37,4 +42,12 @@ def days_asked_for(context: dg.AssetExecutionContext) -> list[dt.date]:
             why="its end lies before its start",
             fix="Name the earlier day first: --partition-range 2026-06-17...2026-06-30",
         )
-    return [dt.date.fromisoformat(key) for key in keys]
+    days = [dt.date.fromisoformat(key) for key in keys]
+    if days[0] < first_day:
+        raise DateRangeError(
+            f"There is no partition {days[0]}.",
+            where=where,
+            why=f"the first one of its source is {first_day}, and takes everything recorded before",
+            fix=f"Start at {first_day} or later.",
+        )
+    return days

@@ -19,14 +19,13 @@ def test_reconciliation_holds_on_what_was_loaded(loaded: Platform):
         assert any(c.what.startswith(f"{entity} in EUR") for c in found.comparisons)
 
 
-ONE_SALE = "(SELECT min(sale_id) FROM silver.sales WHERE NOT is_deleted AND NOT is_test)"
 SPOILED = {
     "a line missing from the versions": (
         "DELETE FROM silver_versions.sale_items WHERE (sale_item_id, partition_date) ="
         " (SELECT sale_item_id, partition_date FROM silver_versions.sale_items WHERE op = 'U' ORDER BY 1, 2 LIMIT 1)"
     ),
     "a line twice in the versions": (
-        "INSERT INTO silver_versions.sale_items SELECT (jsonb_populate_record(v, '{\"sale_item_id\": \"copy\"}')).*"
+        'INSERT INTO silver_versions.sale_items SELECT (jsonb_populate_record(v, \'{"sale_item_id": "copy"}\')).*'
         " FROM silver_versions.sale_items v WHERE op = 'U' ORDER BY sale_item_id, partition_date LIMIT 1"
     ),
     "a cent more in the versions": (
@@ -37,11 +36,12 @@ SPOILED = {
         "DELETE FROM silver.customers WHERE customer_id = (SELECT min(customer_id) FROM silver.customers)"
     ),
     "a sale twice in Silver": (
-        "INSERT INTO silver.sales SELECT (jsonb_populate_record(s, '{\"sale_id\": \"copy\"}')).*"
-        f" FROM silver.sales s WHERE sale_id = {ONE_SALE}"
+        'INSERT INTO silver.sales SELECT (jsonb_populate_record(s, \'{"sale_id": "copy"}\')).*'
+        " FROM silver.sales s WHERE NOT is_deleted AND NOT is_test ORDER BY sale_id LIMIT 1"
     ),
     "a cent more in Silver": (
-        f"UPDATE silver.sales SET total_amount = total_amount + 0.01 WHERE sale_id = {ONE_SALE}"
+        "UPDATE silver.sales SET total_amount = total_amount + 0.01"
+        " WHERE sale_id = (SELECT min(sale_id) FROM silver.sales WHERE NOT is_deleted AND NOT is_test)"
     ),
     "a name changed in Silver": (
         "UPDATE silver.products SET product_name = product_name || '!'"
