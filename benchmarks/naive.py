@@ -121,7 +121,7 @@ def extract(source: sa.Engine, s3: Any, day: str) -> int:
                 sa.text(query), source, params={"end": end.to_pydatetime()} if ":end" in query else None
             )
             for column in frame.columns:
-                if frame[column].map(lambda value: isinstance(value, dict)).any():
+                if frame[column].map(lambda value: isinstance(value, dict | list)).any():
                     frame[column] = [None if value is None else json.dumps(value) for value in frame[column]]
             path = Path(folder) / f"{name}.parquet"
             frame.to_parquet(path)
@@ -170,7 +170,7 @@ def market_frames(orders: pd.DataFrame) -> dict[str, pd.DataFrame]:
                 "sale_id": sale_id,
                 "product_id": line.get("articleId"),
                 "product_name": line.get("title"),
-                "quantity": float(line.get("qty") or 0),
+                "quantity": pd.to_numeric(line.get("qty"), errors="coerce"),
                 "gross_amount": minor(line.get("amount")),
                 "discount_amount": minor(line.get("discount")),
                 "tax_amount": minor(line.get("vat")),
@@ -184,8 +184,11 @@ def market_frames(orders: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def minor(amount: Any) -> float | None:
-    """Cents as a number of euros."""
-    return None if amount is None else float(amount) / 100
+    """Cents as a number of euros; what is no number is lost."""
+    try:
+        return float(amount) / 100
+    except (TypeError, ValueError):
+        return None
 
 
 def clean(name: str, frame: pd.DataFrame) -> pd.DataFrame:
