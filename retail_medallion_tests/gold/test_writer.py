@@ -10,6 +10,7 @@ import pytest
 from retail_medallion.errors import ConfigurationError
 from retail_medallion.gold.keys import NOT_APPLICABLE, member_key
 from retail_medallion.gold.recompute import compare, digest
+from retail_medallion.gold.refresh import Refresh
 from retail_medallion.gold.registry import TABLES
 from retail_medallion_tests.gold.warehouse import DAY, Warehouse, write_silver
 
@@ -221,6 +222,25 @@ def test_a_change_of_a_key_between_its_recomputation_and_the_commit_keeps_it_pen
     assert [r["total_amount"] for r in warehouse.rows("fct_sale", source)] == [6]
 
 
+def test_a_change_committed_after_a_run_read_its_key_and_before_it_settles_stays_pending(
+    warehouse: Warehouse, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.put(source, "sales", "s", total_amount=5)
+    release = Refresh.release
+
+    def change_meanwhile(refresh: Refresh) -> None:
+        release(refresh)
+        warehouse.put(source, "sales", "s", total_amount=6)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Refresh, "release", change_meanwhile)
+        warehouse.run("fct_sale", source)
+    assert [r["total_amount"] for r in warehouse.rows("fct_sale", source)] == [5]
+    assert ("fct_sale", "sale_id", "s") in warehouse.pending(source)
+    warehouse.run("fct_sale", source, NEXT_DAY)
+    assert [r["total_amount"] for r in warehouse.rows("fct_sale", source)] == [6]
+
+
 def test_two_runs_of_one_table_wait_for_each_other_and_two_sources_do_not(warehouse: Warehouse, source: str) -> None:
     other = f"{source}_b"
     warehouse.add_source(other)
@@ -242,6 +262,12 @@ def test_two_runs_of_one_table_wait_for_each_other_and_two_sources_do_not(wareho
             thread.start()
         assert done[other].wait(10)
         assert not done[source].wait(0.3)
+        # On the lock it takes before it reads, not on a row it has already computed from what it read.
+        waiting = warehouse.execute(
+            "SELECT locktype FROM pg_locks WHERE NOT granted AND pid IN"
+            " (SELECT pid FROM pg_stat_activity WHERE datname = current_database())"
+        )
+        assert waiting == [("advisory",)]
     for thread in threads:
         thread.join(10)
     assert done[source].is_set()
