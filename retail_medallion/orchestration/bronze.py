@@ -81,7 +81,7 @@ def bronze_asset(mapping: Mapping, entity: Entity) -> dg.AssetsDefinition:
                 for day in zip(*extracts, strict=True):
                     yield from day
 
-        return PartitionedOutput(partitions())
+        return PartitionedOutput(partitions(), names=[block.name for block in blocks])
 
     return bronze
 

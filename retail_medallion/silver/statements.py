@@ -53,13 +53,19 @@ _AFFECT_BY_PARTITION = """
     ON CONFLICT DO NOTHING
 """
 
+# Two branches, each an equality: the planner has no figures yet for rows inserted in this transaction, and an OR of both
+# would tempt it to compare every row with every scope.
 _AFFECT_BY_SCOPE = """
     INSERT INTO pg_temp.affected
     SELECT c.{key} FROM {current} c
     WHERE c.source_system = %(source)s AND EXISTS (
         SELECT FROM silver_meta.scope_seen s
         WHERE s.entity = %(entity)s AND s.source_system = %(source)s AND s.partition_date = %(day)s
-          AND s.scope_key IN ('*', {current_document}))
+          AND s.scope_key = '*')
+    UNION
+    SELECT c.{key} FROM silver_meta.scope_seen s JOIN {current} c ON {current_document} = s.scope_key
+    WHERE c.source_system = %(source)s
+      AND s.entity = %(entity)s AND s.source_system = %(source)s AND s.partition_date = %(day)s
     ON CONFLICT DO NOTHING
 """
 
@@ -112,11 +118,15 @@ _CURRENT_STATE = """
     ) k
     JOIN {versions} u ON u.source_system = %(source)s AND u.{key} = k.id AND u.partition_date = k.updated
     CROSS JOIN LATERAL (SELECT CASE WHEN k.tombstone > k.updated THEN k.tombstone END AS at) d
-    LEFT JOIN LATERAL (
-        SELECT min(s.partition_date) AS at FROM silver_meta.scope_seen s
-        WHERE d.at IS NULL AND s.entity = %(entity)s AND s.source_system = %(source)s
-          AND s.scope_key IN ('*', {document_of_u}) AND s.partition_date > k.seen
-    ) absent ON true
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN d.at IS NULL THEN least(
+            (SELECT min(s.partition_date) FROM silver_meta.scope_seen s
+             WHERE s.entity = %(entity)s AND s.source_system = %(source)s
+               AND s.scope_key = '*' AND s.partition_date > k.seen),
+            (SELECT min(s.partition_date) FROM silver_meta.scope_seen s
+             WHERE s.entity = %(entity)s AND s.source_system = %(source)s
+               AND s.scope_key = {document_of_u} AND s.partition_date > k.seen)) END AS at
+    ) absent
 """
 
 _INSERT_CURRENT = """
@@ -187,7 +197,7 @@ def _compose(
     versions = sql.Identifier("silver_versions", entity_name)
     state = [*PROVENANCE, "winner_partition", "effective_partition"]
     staged = [*business, *PROVENANCE, "op", "bronze_row", "ingested_at", "dq_flags", "extras"]
-    no_document = sql.SQL("NULL")
+    no_document = sql.SQL("NULL::text")
     parts: dict[str, sql.Composable] = {
         "key": sql.Identifier(key),
         "current": current,
