@@ -87,6 +87,18 @@ def bronze_bucket() -> str:
     return bucket
 
 
+def sources_directory() -> Path | None:
+    """Where the mapping files are: RETAIL_SOURCES_DIR; None stands for those that are shipped."""
+    named = os.environ.get("RETAIL_SOURCES_DIR", "").strip()
+    return Path(named).expanduser() if named else None
+
+
+def chosen_sources() -> list[str] | None:
+    """The sources this code location is limited to: RETAIL_SOURCES=demo,northwind; None stands for all."""
+    names = [name.strip() for name in os.environ.get("RETAIL_SOURCES", "").split(",")]
+    return [name for name in names if name] or None
+
+
 def parse_day(text: str, *, where: str) -> dt.date:
     """Read an ISO day.
 

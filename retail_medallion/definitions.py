@@ -9,7 +9,6 @@ import dagster as dg
 from retail_medallion import config
 from retail_medallion.gold.registry import TABLES
 from retail_medallion.mapping import Mapping as SourceMapping
-from retail_medallion.mapping import load_mappings
 from retail_medallion.model import CanonicalModel, load_model
 from retail_medallion.orchestration.bronze import bronze_asset
 from retail_medallion.orchestration.gold import gold_asset, shared_tables
@@ -17,6 +16,7 @@ from retail_medallion.orchestration.io_managers import bronze_io_manager, wareho
 from retail_medallion.orchestration.jobs import daily_jobs
 from retail_medallion.orchestration.resources import SourceSnapshots, Warehouse
 from retail_medallion.orchestration.silver import silver_asset
+from retail_medallion.orchestration.sources import found_mappings
 
 
 def build_definitions(
@@ -33,7 +33,7 @@ def build_definitions(
         resources: Resources that replace those of the same name.
     """
     model = model or load_model()
-    mappings = load_mappings() if mappings is None else mappings
+    mappings = found_mappings() if mappings is None else mappings
     return dg.Definitions(
         assets=_assets(model, mappings),
         jobs=daily_jobs(mappings),

@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from retail_medallion.definitions import build_definitions
+from retail_medallion.errors import ConfigurationError
 from retail_medallion.gold.registry import TABLES
 from retail_medallion.mapping import Mapping, load_mappings
 from retail_medallion.orchestration.partitions import DAILY
@@ -146,3 +147,21 @@ def test_dagster_validates_the_definitions(tmp_path: Path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_code_location_can_be_limited_to_some_sources(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RETAIL_SOURCES", " northwind ,")
+    assert {spec.key.path[0] for spec in build_definitions().resolve_all_asset_specs()} == {"northwind", "shared"}
+    monkeypatch.setenv("RETAIL_SOURCES", "demo,nobody")
+    with pytest.raises(ConfigurationError, match="nobody"):
+        build_definitions()
+
+
+def test_mapping_files_of_another_directory_replace_those_shipped(
+    mappings: dict[str, Mapping], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    text = Path(mappings["northwind"].path).read_text().replace("code: northwind", "code: another")
+    (tmp_path / "another.yml").write_text(text)
+    monkeypatch.delenv("RETAIL_SOURCES", raising=False)
+    monkeypatch.setenv("RETAIL_SOURCES_DIR", str(tmp_path))
+    assert {spec.key.path[0] for spec in build_definitions().resolve_all_asset_specs()} == {"another", "shared"}
