@@ -200,7 +200,9 @@ class CanonicalModel:
             return self.entities[name]
         except KeyError:
             known = ", ".join(self.entities)
-            raise ModelError(f"There is no entity {name!r} in the canonical model.", fix=f"Use one of: {known}") from None
+            raise ModelError(
+                f"There is no entity {name!r} in the canonical model.", fix=f"Use one of: {known}"
+            ) from None
 
 
 def _yaml_files(folder: Traversable) -> list[Traversable]:
@@ -233,7 +235,9 @@ def _read(root: Traversable) -> CanonicalModel:
         try:
             entity = Entity.model_validate(yaml.safe_load(text))
         except (ValidationError, yaml.YAMLError, KeyError, TypeError) as error:
-            raise ModelError("An entity of the canonical model is malformed.", where=file.name, why=str(error)) from error
+            raise ModelError(
+                "An entity of the canonical model is malformed.", where=file.name, why=str(error)
+            ) from error
         entities[entity.entity] = entity
     codes: dict[str, tuple[str, ...]] = {}
     for file in _yaml_files(root / "codes"):
@@ -245,6 +249,8 @@ def _read(root: Traversable) -> CanonicalModel:
         for column in entity:
             if column.codes and column.codes not in codes:
                 raise ModelError(
-                    f"There is no code list {column.codes!r}.", where=f"{entity.entity}.{column.name}", fix="Add codes/*.yml"
+                    f"There is no code list {column.codes!r}.",
+                    where=f"{entity.entity}.{column.name}",
+                    fix="Add codes/*.yml",
                 )
     return CanonicalModel(entities=entities, codes=codes, version=content.hexdigest()[:16])

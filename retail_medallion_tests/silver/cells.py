@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from retail_medallion.model import Entity
+from retail_medallion.silver import quarantine
 from retail_medallion.silver.statements import staged_columns
 from retail_medallion.silver.transform import ControlTotals, PartitionCounts
 from retail_medallion.silver.writer import BronzeObject, SilverPartition
@@ -69,18 +70,6 @@ def accepted_table(entity: Entity, rows: Sequence[Mapping[str, Any]]) -> pa.Tabl
     return pa.Table.from_pylist(filled, schema=schema)
 
 
-_REJECTED = pa.schema(
-    [
-        ("block", pa.string()),
-        ("bronze_row", pa.int64()),
-        ("source_key", pa.string()),
-        ("raw", pa.string()),
-        ("mapped", pa.string()),
-        ("reasons", pa.string()),
-    ]
-)
-
-
 class HandMade:
     """What `transform` would give, from rows written down in a test."""
 
@@ -111,7 +100,7 @@ class HandMade:
             {"block": "b", "bronze_row": i, "source_key": str(i), "raw": "{}", "mapped": "{}", "reasons": reasons}
             for i in range(self._rejected)
         ]
-        return pa.Table.from_pylist(rows, schema=_REJECTED).to_reader()
+        return pa.Table.from_pylist(rows, schema=quarantine.SCHEMA).to_reader()
 
 
 def cell(
