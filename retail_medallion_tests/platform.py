@@ -197,7 +197,7 @@ def digests(database: FreshDatabase, *, without: Collection[str] = ()) -> dict[s
             " AND (n.nspname = ANY(%s) OR n.nspname || '.' || c.relname = ANY(%s)) GROUP BY 1, 2 ORDER BY 1, 2",
             (list(SCHEMAS), list(BOOKS)),
         )
-        found = {}
+        found: dict[str, str] = {}
         for schema, table, columns in cursor.fetchall():
             expressions = [
                 # The raw row in quarantine carries the time of its extract.

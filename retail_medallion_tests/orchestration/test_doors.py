@@ -85,6 +85,7 @@ def test_a_backfill_in_chunks_and_a_run_by_our_command(
     assert "All" in run(environment, "retail-medallion", "reconcile")
 
 
+LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries { name } } } }"
 LAUNCH_RUN = """
 mutation ($parameters: ExecutionParams!) {
   launchPipelineExecution(executionParams: $parameters) {
@@ -127,13 +128,14 @@ class UI:
         return dict(found["data"])
 
     def wait(self, query: str, identity: str, *, done: str, failed: Sequence[str]) -> None:
+        answer: dict[str, Any] = {}
         for _ in range(240):
-            ((answer),) = self.ask(query, id=identity).values()
+            (answer,) = self.ask(query, id=identity).values()
             if answer["status"] == done:
                 return
             assert answer["status"] not in failed, answer
             time.sleep(1)
-        raise AssertionError(f"{identity} is still {answer['status']}")
+        raise AssertionError(f"{identity} is still not done: {answer}")
 
 
 @contextlib.contextmanager
@@ -171,8 +173,9 @@ def test_one_day_and_a_range_launched_in_the_ui(
     platform: Platform, environment: dict[str, str], loaded: Platform, tmp_path: Path
 ):
     keys = [{"path": list(key.path)} for key in platform.asset_keys()]
-    location = {"repositoryName": "__repository__", "repositoryLocationName": "retail_medallion"}
     with user_interface(environment, tmp_path / "log") as ui:
+        (found,) = ui.ask(LOCATIONS)["workspaceOrError"]["locationEntries"]
+        location = {"repositoryName": "__repository__", "repositoryLocationName": found["name"]}
         parameters = {
             "selector": {**location, "pipelineName": "demo_daily", "assetSelection": keys, "assetCheckSelection": []},
             "mode": "default",

@@ -69,9 +69,9 @@ def test_a_daily_run_and_a_re_run_of_the_day_before_give_what_a_run_from_scratch
     gone = "SELECT is_deleted, effective_partition FROM silver.sale_items WHERE sale_item_id = ANY(%s)"
     assert daily.ask(gone, removed) == [(True, TODAY)] * len(removed)
     # Gold shows what is true now, so it does not depend on how often somebody looked.
-    columns = {"silver_partition", "row_hash"}
+    when = {"silver_partition", "row_hash"}
     facts = {table for table in daily.digests() if table.startswith(("gold.fct_", "gold.mart_", "gold.dim_"))}
-    there, here = scratch.digests(without=columns), daily.digests(without=columns)
+    there, here = scratch.digests(without=when), daily.digests(without=when)
     assert {t: here[t] for t in facts} == {t: there[t] for t in facts}
 
 
