@@ -14,6 +14,7 @@ from retail_medallion.gold.writer import GoldWriter
 from retail_medallion.mapping import Mapping
 from retail_medallion.orchestration import keys
 from retail_medallion.orchestration.partitions import DAILY, RANGE_IN_ONE_RUN, days_asked_for
+from retail_medallion.storage.postgres.catalogue import TableName
 
 # Dagster wants one type object per name.
 _SELECTABLE = dg.PythonObjectDagsterType(sa.Select)
@@ -59,6 +60,12 @@ def gold_asset(mapping: Mapping, table: GoldTable) -> dg.AssetsDefinition:
     def gold(context: dg.AssetExecutionContext, **silver_tables: Any) -> GoldWriter:  # noqa: ARG001 read inside PostgreSQL
         days_asked_for(context, mapping.source.first_day)
         context.resources.warehouse.prepare()
+        context.resources.warehouse.refresh_statistics(
+            [
+                *(TableName(name, keys.SILVER) for name in table.silver_inputs),
+                *(TableName(name, keys.GOLD) for name in (*table.gold_inputs, table.name)),
+            ]
+        )
         return GoldWriter(table.name, source)
 
     return gold

@@ -3,7 +3,7 @@
 What belongs here: what assets share during a run, and how long it lives. What does not: settings (config).
 """
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import dagster as dg
@@ -18,7 +18,9 @@ from retail_medallion.model import CanonicalModel
 from retail_medallion.orchestration import keys
 from retail_medallion.silver.schema import ensure_schema as ensure_silver
 from retail_medallion.silver.schema import register_source
+from retail_medallion.storage.postgres.catalogue import TableName
 from retail_medallion.storage.postgres.session import connect, engine
+from retail_medallion.storage.postgres.statistics import analyze_if_stale
 
 
 class SourceSnapshots(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -94,3 +96,7 @@ class Warehouse:
                 register_source(connection, mapping, mapping.source.first_day)
             ensure_gold(connection)
         self._prepared.add(place)
+
+    def refresh_statistics(self, tables: Iterable[TableName]) -> None:
+        """Let the planner know of tables that were filled a moment ago."""
+        analyze_if_stale(self.engine(), tables)
