@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ class _Sizes:
     naive: bool
 
 
-_FULL = _Sizes(rows=1_000_000, runs=5, small=50_000, scale=3, few=10, many=80, naive=True)
-_SMOKE = _Sizes(rows=100_000, runs=3, small=20_000, scale=0.2, few=5, many=20, naive=False)
+_FULL = _Sizes(rows=1_000_000, runs=5, small=50_000, scale=1, few=10, many=60, naive=True)
+_SMOKE = _Sizes(rows=100_000, runs=3, small=20_000, scale=0.05, few=3, many=9, naive=False)
 
 _Maker = Callable[[Bench, _Sizes], Sequence[Callable[[], Comparison]]]
 _COMPARISONS: dict[str, _Maker] = {
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rows", type=int, help="sale lines extracted and loaded (1,000,000)")
     parser.add_argument("--runs", type=int, help="runs of each side, in turns (5)")
-    parser.add_argument("--scale", type=float, help="size of the demo retailer taken through all layers (3)")
+    parser.add_argument("--scale", type=float, help="size of the demo retailer taken through all layers (1)")
     parser.add_argument(
         "--only", choices=list(_COMPARISONS), action="append", help="measure this alone; may be repeated"
     )
@@ -65,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         naive=base.naive,
     )
 
+    # Asked to stop, the servers are stopped too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     before = report.machine()
     found = []
     with Bench.open() as bench:
