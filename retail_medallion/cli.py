@@ -34,10 +34,14 @@ def _plain_errors(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except RetailMedallionError as error:
-            Console(stderr=True, highlight=False, soft_wrap=True).print(str(error), style="red", markup=False)
+            _print_error(error)
             sys.exit(1)
 
     return wrapped
+
+
+def _print_error(error: RetailMedallionError) -> None:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(str(error), style="red", markup=False)
 
 
 @click.group()
@@ -125,16 +129,39 @@ def _run(
 ) -> None:
     days = config.resolve_days(start, end, offset)
     _use_embedded_servers()
+    wanted = _sources_with_database(sources)
     from retail_medallion.orchestration import launch
     from retail_medallion.orchestration.session import Session
 
-    with Session.open(sources) as session:
+    failed = False
+    with Session.open(wanted) as session:
         for source in session.mappings:
-            for part in session.chunks(source, days, chunk):
-                console.print(f"{source}: {_days(part)}\n  the same by hand: {launch.equivalent_command(source, part)}")
-                finished = session.materialise(source, part, progress=_print_step)
-                console.print(f"{source}: {_days(part)} done in {finished.seconds:.1f} s (run {finished.run_id})")
-                session.summary(source, finished).print(console)
+            # A source that is down or full of bad rows never keeps the others from their day.
+            try:
+                for part in session.chunks(source, days, chunk):
+                    by_hand = launch.equivalent_command(source, part)
+                    console.print(f"{source}: {_days(part)}\n  the same by hand: {by_hand}", markup=False)
+                    finished = session.materialise(source, part, progress=_print_step)
+                    console.print(f"{source}: {_days(part)} done in {finished.seconds:.1f} s (run {finished.run_id})")
+                    session.summary(source, finished).print(console)
+            except RetailMedallionError as error:
+                _print_error(error)
+                failed = True
+    if failed:
+        sys.exit(1)
+
+
+def _sources_with_database(named: tuple[str, ...]) -> list[str]:
+    """The sources to run. One that was named has to have a database; of all others those without are left out."""
+    from retail_medallion.orchestration.sources import chosen_mappings, without_database
+
+    chosen = list(chosen_mappings(named))
+    missing = without_database(chosen)
+    if missing and (named or len(missing) == len(chosen)):
+        raise next(iter(missing.values()))
+    for source, error in missing.items():
+        console.print(f"{source}: left out. {error.what}", markup=False)
+    return [source for source in chosen if source not in missing]
 
 
 def _days(days: list[Any]) -> str:

@@ -50,7 +50,7 @@ def database_settings(*prefixes: str, environment: Mapping[str, str] | None = No
         names = " or ".join(f"{prefix}DB_{suffix}" for prefix in prefixes)
         raise ConfigurationError(
             f"The variable {names} is not set.",
-            fix="Set it, or run retail-medallion up and source .retail_medallion/environment.sh.",
+            fix="Set it in the environment or in .env; for the demo, source .retail_medallion/environment.sh.",
         )
 
     port = value("PORT", "5432")

@@ -27,7 +27,7 @@ def gold_asset(mapping: Mapping, table: GoldTable) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=gold_key(source, table),
-        description=f"{table.grain} {table.question}",
+        description=_description(table),
         ins={
             name: dg.AssetIn(key=keys.asset_key(source, keys.SILVER, name), dagster_type=_SELECTABLE) for name in silver
         },
@@ -76,7 +76,7 @@ def shared_tables() -> list[dg.AssetSpec]:
     return [
         dg.AssetSpec(
             key=gold_key("", table),
-            description=f"{table.grain} {table.question}",
+            description=_description(table),
             group_name=keys.group(keys.SHARED, keys.GOLD),
             kinds={"postgres"},
             metadata={"dagster/table_name": f"gold.{table.name}"},
@@ -94,3 +94,7 @@ def gold_key(source: str, table: GoldTable) -> dg.AssetKey:
 def _partition_column(table: GoldTable) -> str:
     names = [column.name for column in table.columns]
     return next(name for name in ("silver_partition", "sale_date", "last_partition") if name in names)
+
+
+def _description(table: GoldTable) -> str:
+    return f"One row: {table.grain}.\n\n{table.question}"

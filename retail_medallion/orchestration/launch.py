@@ -6,6 +6,7 @@ What belongs here: starting a run and following it. What does not: which days (c
 import datetime as dt
 import threading
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,18 +73,22 @@ def materialise(
     if not result.success:
         raise RunFailedError(
             f"The run of {source} for {days[0]} to {days[-1]} failed.",
-            why="; ".join(sorted({_cause(event) for event in result.all_events if event.is_step_failure})),
+            why=_causes([event for event in result.all_events if event.is_step_failure]),
             fix=f"Mend the cause and run it again: {equivalent_command(source, days)}",
         )
     return FinishedRun(result.run_id, seconds)
 
 
-def _cause(event: dg.DagsterEvent) -> str:
-    error = event.step_failure_data.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    message = error.message.strip() if error is not None else "no reason given"
-    return f"{event.step_key}: {message}"
+def _causes(failures: Sequence[dg.DagsterEvent]) -> str:
+    """Each cause once, with the assets it stopped."""
+    stopped: dict[str, list[str]] = defaultdict(list)
+    for event in failures:
+        error = event.step_failure_data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        message = error.message.strip() if error is not None else "no reason given"
+        stopped[message].append((event.step_key or "").replace("__", "/"))
+    return "; ".join(f"{', '.join(sorted(assets))}: {message}" for message, assets in stopped.items())
 
 
 @contextmanager

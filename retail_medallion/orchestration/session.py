@@ -16,12 +16,12 @@ from rich.table import Table
 
 from retail_medallion import config
 from retail_medallion.definitions import build_definitions
-from retail_medallion.errors import ConfigurationError, DateRangeError
+from retail_medallion.errors import DateRangeError
 from retail_medallion.mapping import Mapping as SourceMapping
 from retail_medallion.orchestration import launch
 from retail_medallion.orchestration.io_managers import bronze_store
 from retail_medallion.orchestration.launch import FinishedRun, Progress
-from retail_medallion.orchestration.sources import found_mappings
+from retail_medallion.orchestration.sources import chosen_mappings
 from retail_medallion.reconciliation import Reconciliation, reconcile
 from retail_medallion.storage.postgres.session import engine
 
@@ -84,11 +84,7 @@ class Session:
         Raises:
             ConfigurationError: There is no mapping file of a source.
         """
-        found = found_mappings()
-        unknown = sorted(set(sources) - set(found))
-        if unknown:
-            raise ConfigurationError(f"There is no source {unknown[0]!r}.", fix=f"Use one of: {', '.join(found)}")
-        mappings = {code: found[code] for code in (sources or found)}
+        mappings = chosen_mappings(sources)
         with dg.DagsterInstance.get() as instance:
             yield cls(mappings, instance, build_definitions(mappings))
 

@@ -53,7 +53,7 @@ _AFFECT_BY_PARTITION = """
     ON CONFLICT DO NOTHING
 """
 
-# Two branches, each an equality: the planner has no figures yet for rows inserted in this transaction, and an OR of both
+# Two branches, each an equality: the planner has no figures yet for rows of this very transaction, and an OR of both
 # would tempt it to compare every row with every scope.
 _AFFECT_BY_SCOPE = """
     INSERT INTO pg_temp.affected
