@@ -49,9 +49,7 @@ def build_definitions(
     )
 
 
-def _assets(
-    model: CanonicalModel, mappings: Mapping[str, SourceMapping]
-) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+def _assets(model: CanonicalModel, mappings: Mapping[str, SourceMapping]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     assets: list[dg.AssetsDefinition | dg.AssetSpec] = [*shared_tables()]
     with warnings.catch_warnings():
         # Single-run backfills are still marked beta; said once here instead of once per asset on every start.
