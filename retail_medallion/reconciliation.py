@@ -68,6 +68,11 @@ _LINES_WITHOUT_SALE = sa.text("""
 """)
 
 
+_QUARANTINED = sa.text(
+    "SELECT count(*) FROM silver_quarantine.rejected_row WHERE source_system = :source AND entity = :entity"
+)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Two figures that have to be equal.
@@ -82,9 +87,9 @@ class Comparison:
 
     what: str
     left_name: str
-    left: Decimal | int | None
+    left: Decimal | int | str | None
     right_name: str
-    right: Decimal | int | None
+    right: Decimal | int | str | None
 
     @property
     def holds(self) -> bool:
@@ -166,8 +171,10 @@ class Reconciliation:
         console.print(table)
 
 
-def _shown(figure: Decimal | int | None) -> str:
-    return "unknown" if figure is None else f"{figure:,}"
+def _shown(figure: Decimal | int | str | None) -> str:
+    if figure is None:
+        return "unknown"
+    return figure if isinstance(figure, str) else f"{figure:,}"
 
 
 def reconcile(
@@ -201,6 +208,8 @@ def reconcile(
     for entity, rows in by_entity.items():
         comparisons.append(Comparison(f"{entity} rows", "Bronze objects", rows.bronze, "Silver read", rows.read))
         comparisons += _silver(connection, model.entity(entity), source, [s for s in states if s["entity"] == entity])
+        refused = connection.execute(_QUARANTINED, {"source": source, "entity": entity}).scalar_one()
+        comparisons.append(Comparison(f"{entity} rows", "Silver rejected", rows.rejected, "quarantine", refused))
     money: dict[str, tuple[Decimal, Decimal]] = {}
     for entity, silver, gold in _facts(connection, source, by_entity):
         for currency in sorted(silver.keys() | gold.keys()):
@@ -244,6 +253,7 @@ def _bronze_object(
     )
     if info is None:
         return
+    yield Comparison(f"{what} object", "content Silver took", recorded["digest"], "content on S3", info.digest)
     metadata = _complete_metadata(store, info)
     from_source = int(metadata.get("source_rows", 0))
     for counted in (rows, total):

@@ -14,6 +14,7 @@ from psycopg2 import sql
 
 from retail_medallion.gold.definition import GoldTable
 from retail_medallion.gold.fragments import bare, is_used, names, of_source, placeholder_values, same_key, temporary
+from retail_medallion.gold.keys import NOT_APPLICABLE
 from retail_medallion.gold.registry import TABLES
 
 if TYPE_CHECKING:
@@ -301,6 +302,16 @@ class Refresh:
                 "DELETE FROM {child} t WHERE t.{key} IN (SELECT g.{key} FROM {gone} g)",
                 child=sql.Identifier("gold", name),
                 key=key,
+                gone=gone,
+            )
+        for name in table.loosens:
+            # The foreign key would empty the reference and leave the hash of the row as it was: when the parent comes
+            # back, the row would pass for unchanged.
+            self.run(
+                "UPDATE {child} t SET {key} = NULL, row_hash = {never} WHERE t.{key} IN (SELECT g.{key} FROM {gone} g)",
+                child=sql.Identifier("gold", name),
+                key=key,
+                never=sql.Literal(str(NOT_APPLICABLE)),
                 gone=gone,
             )
         self.run(

@@ -12,6 +12,7 @@ import dagster as dg
 
 from retail_medallion.bronze.block import ExtractBlock, Mode
 from retail_medallion.bronze.extract import extract
+from retail_medallion.errors import MappingError
 from retail_medallion.mapping import Block, Mapping
 from retail_medallion.model import Entity
 from retail_medallion.orchestration import keys
@@ -24,6 +25,13 @@ from retail_medallion.storage.s3_parquet_io_manager import S3ParquetIOManager
 
 def extract_block(block: Block) -> ExtractBlock:
     """What the mapping says about an extract, as extraction takes it."""
+    modes = [mode.value for mode in Mode]
+    if block.extract.mode not in modes:
+        raise MappingError(
+            f"The mode {block.extract.mode!r} cannot be extracted yet.",
+            where=f"block {block.name} of {block.entity}",
+            fix=f"Use one of: {', '.join(modes)}",
+        )
     return ExtractBlock(
         name=block.name,
         mode=Mode(block.extract.mode),

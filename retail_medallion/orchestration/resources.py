@@ -21,6 +21,10 @@ from retail_medallion.silver.schema import register_source
 from retail_medallion.storage.postgres.catalogue import TableName
 from retail_medallion.storage.postgres.session import connect, engine
 from retail_medallion.storage.postgres.statistics import analyze_if_stale
+from retail_medallion.storage.postgres.transactions import in_transaction
+
+# A reader that keeps a table open does not make every later reader queue behind us for longer than this.
+_SCHEMA_LOCK_SECONDS = 60
 
 
 class SourceSnapshots(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -90,11 +94,16 @@ class Warehouse:
         place = config.warehouse_database().where
         if place in self._prepared:
             return
-        with self.engine().begin() as connection:
+
+        def work(connection: sa.Connection) -> None:
             ensure_silver(connection, self._model)
             for mapping in self._mappings.values():
                 register_source(connection, mapping, mapping.source.first_day)
             ensure_gold(connection)
+
+        in_transaction(
+            self.engine(), [], work, where=f"the schema of {place}", lock_timeout_seconds=_SCHEMA_LOCK_SECONDS
+        )
         self._prepared.add(place)
 
     def refresh_statistics(self, tables: Iterable[TableName]) -> None:

@@ -50,6 +50,9 @@ _CREATE_STAGES = """
 _AFFECT_BY_PARTITION = """
     INSERT INTO pg_temp.affected
     SELECT {key} FROM {versions} WHERE source_system = %(source)s AND partition_date = %(day)s
+    UNION
+    SELECT source_key FROM silver_quarantine.rejected_row
+    WHERE entity = %(entity)s AND source_system = %(source)s AND partition_date = %(day)s AND source_key IS NOT NULL
     ON CONFLICT DO NOTHING
 """
 
@@ -100,6 +103,7 @@ _DELETE_CURRENT = """
     DELETE FROM {current} c USING pg_temp.affected a WHERE c.source_system = %(source)s AND c.{key} = a.id
 """
 
+# A rejected row is no state of its key, but it proves that the source still has it.
 _CURRENT_STATE = """
     SELECT u.source_system, {business_of_u},
            d.at IS NOT NULL OR u.is_deleted OR absent.at IS NOT NULL AS is_deleted,
@@ -119,13 +123,17 @@ _CURRENT_STATE = """
     JOIN {versions} u ON u.source_system = %(source)s AND u.{key} = k.id AND u.partition_date = k.updated
     CROSS JOIN LATERAL (SELECT CASE WHEN k.tombstone > k.updated THEN k.tombstone END AS at) d
     CROSS JOIN LATERAL (
+        SELECT greatest(k.seen, max(r.partition_date)) AS last FROM silver_quarantine.rejected_row r
+        WHERE r.entity = %(entity)s AND r.source_system = %(source)s AND r.source_key = k.id
+    ) sighting
+    CROSS JOIN LATERAL (
         SELECT CASE WHEN d.at IS NULL THEN least(
             (SELECT min(s.partition_date) FROM silver_meta.scope_seen s
              WHERE s.entity = %(entity)s AND s.source_system = %(source)s
-               AND s.scope_key = '*' AND s.partition_date > k.seen),
+               AND s.scope_key = '*' AND s.partition_date > sighting.last),
             (SELECT min(s.partition_date) FROM silver_meta.scope_seen s
              WHERE s.entity = %(entity)s AND s.source_system = %(source)s
-               AND s.scope_key = {document_of_u} AND s.partition_date > k.seen)) END AS at
+               AND s.scope_key = {document_of_u} AND s.partition_date > sighting.last)) END AS at
     ) absent
 """
 

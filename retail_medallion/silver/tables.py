@@ -201,6 +201,7 @@ rejected_row = sa.Table(
     sa.Column("mapped", pg.JSONB(), nullable=False),
     sa.Column("reasons", pg.JSONB(), nullable=False),
     sa.Column("load_id", pg.UUID(), nullable=False),
+    sa.Index("rejected_row_by_key", "entity", "source_system", "source_key"),
     schema="silver_quarantine",
     comment="Rows refused on evidence inside the row, with all rules they break. Replaced with their partition.",
 )

@@ -24,6 +24,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 a class, whatever
 from retail_medallion.errors import BalanceError, DataContractError
 from retail_medallion.model import Entity
 from retail_medallion.silver import statements
+from retail_medallion.silver.cleaning_version import cleaning_version
 from retail_medallion.silver.schema import ensure_month
 from retail_medallion.silver.transform import PartitionCounts, TransformedPartition
 from retail_medallion.storage.partitioned import PartitionReport
@@ -146,6 +147,7 @@ class SilverWriter:
                 cell.observed,
                 self._mapping_version,
                 self._model_version,
+                cleaning_version(),
             ]
         )
         return uuid.UUID(bytes=hashlib.sha256(content.encode()).digest()[:16])

@@ -131,6 +131,22 @@ def test_a_deleted_sale_takes_its_lines_and_daily_sales_with_it_and_loosens_its_
         assert not any(compare(connection, source).values())
 
 
+def test_a_payment_finds_its_sale_again_when_the_sale_was_deleted_and_came_back(
+    warehouse: Warehouse, source: str
+) -> None:
+    warehouse.put(source, "sales", "s")
+    warehouse.put(source, "transactions", "t", sale_id="s")
+    warehouse.run_all(source)
+    warehouse.put(source, "sales", "s", is_deleted=True)
+    # The run ends between the two tables.
+    warehouse.run("fct_sale", source)
+    warehouse.put(source, "sales", "s")
+    warehouse.run_all(source)
+    assert [r["sale_key"] for r in warehouse.rows("fct_transaction", source)] == [member_key("sales", source, "s")]
+    with warehouse.engine.begin() as connection:
+        assert not any(compare(connection, source).values())
+
+
 def test_test_sales_their_lines_and_their_payments_stay_out(warehouse: Warehouse, source: str) -> None:
     warehouse.put(source, "sales", "s", is_test=True)
     warehouse.put(source, "sale_items", "s1", sale_id="s")

@@ -110,9 +110,16 @@ class Warehouse:
                 )
             )
 
-    def write(self, partition: SilverPartition, source: str = "a") -> Any:
+    def write(
+        self, partition: SilverPartition, source: str = "a", *, mapping_version: str = "1", model_version: str = "1"
+    ) -> Any:
         writer = SilverWriter(
-            ITEMS, source, mapping_version="1", model_version="1", open_partition=lambda _: partition, run_id="r"
+            ITEMS,
+            source,
+            mapping_version=mapping_version,
+            model_version=model_version,
+            open_partition=lambda _: partition,
+            run_id="r",
         )
         with self.engine.begin() as connection:
             return writer.write(connection, partition.day.isoformat())
@@ -248,6 +255,25 @@ def test_a_few_rejected_rows_stand_in_quarantine_and_leave_it_when_mended(wareho
     assert warehouse.rows("SELECT count(*) FROM silver_quarantine.rejected_row") == [(2,)]
     warehouse.write(cell(ITEMS, DAYS[0], [_line("1"), _line("2")]))
     assert warehouse.rows("SELECT count(*) FROM silver_quarantine.rejected_row") == [(0,)]
+
+
+def test_a_key_whose_row_is_rejected_is_not_taken_for_deleted(warehouse: Warehouse) -> None:
+    warehouse.clear()
+    # The hand-made rejected row has the key "0".
+    warehouse.write(cell(ITEMS, DAYS[0], [_line("0"), _line("1")], ["*"], mode="snapshot"))
+    warehouse.write(cell(ITEMS, DAYS[1], [_line("1")], ["*"], rejected=1, mode="snapshot"))
+    assert warehouse.state()["0"][2] is False
+    warehouse.write(cell(ITEMS, DAYS[2], [_line("1")], ["*"], mode="snapshot"))
+    assert warehouse.state()["0"][2:] == (True, DAYS[0], DAYS[2])
+
+
+def test_another_model_or_mapping_writes_the_day_again(warehouse: Warehouse) -> None:
+    warehouse.clear()
+    partition = cell(ITEMS, DAYS[0], [_line("1")])
+    assert not warehouse.write(partition).skipped
+    assert not warehouse.write(partition, model_version="2").skipped
+    assert not warehouse.write(partition, model_version="2", mapping_version="2").skipped
+    assert warehouse.write(partition, model_version="2", mapping_version="2").skipped
 
 
 def test_a_snapshot_that_lost_a_third_of_its_rows_is_refused(warehouse: Warehouse) -> None:
