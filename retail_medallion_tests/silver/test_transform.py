@@ -294,7 +294,24 @@ def test_a_day_nobody_observed_gives_no_rows_and_tells_nothing_by_absence() -> N
     assert (empty.accepted, list(empty.scopes)) == ([], ["*"])
 
 
-def test_documents_covered_are_named_by_the_rows_of_their_own_block() -> None:
+def test_documents_covered_are_named_by_all_rows_of_the_block_itself() -> None:
+    """Rows that `where` leaves out and rows whose array is empty name their documents too."""
+    columns = {"sale_id": "s", "quantity": "q", "unit_price": "q"}
+    lines = block("sale_items", columns, where="k IS NOT NULL", complete={"within": "sale_id", "value": "s"})
+    mapping = source_mapping({"sale_items": [lines]})
+    table = table_of([{"k": "a", "s": "1", "q": D(1)}, {"k": None, "s": "2", "q": None}])
+    outcome = run(mapping, "sale_items", [bronze(mapping, "sale_items", table)])
+    assert (len(outcome.accepted), outcome.scopes, outcome.counts.filtered) == (1, ["1", "2"], 1)
+
+    exploded = lines | {"where": "s <> '3'", "explode": {"as": "line", "from": "doc"}}
+    exploded |= {"key": {"sale_item_id": "line.value ->> '$.id'"}}
+    mapping = source_mapping({"sale_items": [exploded]})
+    table = table_of([{"s": s, "q": D(1), "doc": doc} for s, doc in (("1", '[{"id": 7}]'), ("2", "[]"), ("3", "[]"))])
+    outcome = run(mapping, "sale_items", [bronze(mapping, "sale_items", table)])
+    assert (len(outcome.accepted), outcome.scopes) == (1, ["1", "2", "3"])
+
+
+def test_documents_covered_may_be_named_by_the_rows_of_another_block() -> None:
     lines = block(
         "sale_items",
         {"sale_id": "s", "quantity": "q", "unit_price": "q"},
