@@ -24,10 +24,11 @@ class _Sizes:
     few: int
     many: int
     naive: bool
+    chain_runs: int | None
 
 
-_FULL = _Sizes(rows=1_000_000, runs=5, small=50_000, scale=1, few=10, many=60, naive=True)
-_SMOKE = _Sizes(rows=100_000, runs=3, small=20_000, scale=0.05, few=3, many=9, naive=False)
+_FULL = _Sizes(rows=1_000_000, runs=5, small=50_000, scale=1, few=10, many=60, naive=True, chain_runs=None)
+_SMOKE = _Sizes(rows=100_000, runs=3, small=20_000, scale=0.05, few=3, many=9, naive=False, chain_runs=2)
 
 _Maker = Callable[[Bench, _Sizes], Sequence[Callable[[], Comparison]]]
 _COMPARISONS: dict[str, _Maker] = {
@@ -36,11 +37,14 @@ _COMPARISONS: dict[str, _Maker] = {
         lambda: load.comparison(bench, size.small, naive=size.naive),
         lambda: load.comparison(bench, size.rows, naive=False),
     ],
-    "chain": lambda bench, size: [lambda: chain.comparison(bench, size.scale)],
+    "chain": lambda bench, size: [lambda: chain.comparison(bench, size.scale, runs=size.chain_runs)],
     "flatness": lambda bench, size: [
         lambda: flatness.comparison(bench, few=size.few, many=size.many, scale=min(size.scale, 1))
     ],
 }
+
+_IN_SMOKE = ["extraction", "load", "chain"]
+"""What loads many days first takes longer than a smoke test may."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -64,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         few=base.few,
         many=base.many,
         naive=base.naive,
+        chain_runs=base.chain_runs,
     )
 
     # Asked to stop, the servers are stopped too.
@@ -71,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     before = report.machine()
     found = []
     with Bench.open() as bench:
-        for name in given.only or list(_COMPARISONS):
+        for name in given.only or (_IN_SMOKE if given.smoke else list(_COMPARISONS)):
             for make in _COMPARISONS[name](bench, size):
                 _tell(f"{name}: preparing")
                 comparison = make()

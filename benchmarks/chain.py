@@ -17,7 +17,7 @@ _DAY = "2026-06-17"
 """The source's first partition: it takes everything recorded before it, so it is as large as one likes."""
 
 
-def comparison(bench: Bench, scale: float, *, days: int = 90) -> Comparison:
+def comparison(bench: Bench, scale: float, *, days: int = 90, runs: int | None = None) -> Comparison:
     """Make the demo retailer's database and say what is compared."""
     call("benchmarks.chain:make_demo", {"scale": scale, "days": days}, bench.environment)
     bench.execute(SOURCE, "VACUUM (ANALYZE)", "CHECKPOINT")
@@ -36,7 +36,7 @@ def comparison(bench: Bench, scale: float, *, days: int = 90) -> Comparison:
 
         environment = {**bench.environment, "WAREHOUSE_DB_NAME": database}
         drop = lambda: bench.drop_database(database)  # noqa: E731
-        return Side(label, work, {"day": _DAY}, environment, before=prepare, after=drop, **more)
+        return Side(label, work, {"day": _DAY}, environment, before=prepare, after=drop, runs=runs, **more)
 
     return Comparison(
         f"one day, scale {scale:g}",
