@@ -27,12 +27,12 @@ def comparison(bench: Bench, scale: float, *, days: int = 90, runs: int | None =
         # Each run finds an empty warehouse and no Bronze, so that nothing is skipped as done.
         number = next(numbers)
         database = f"bench_chain_{number}"
-        runs = itertools.count()
+        turns = itertools.count()
 
         def prepare() -> Mapping[str, Any]:
             bench.new_database(database)
             bench.execute("postgres", "CHECKPOINT")
-            return {"prefix": f"bench_chain_{number}_{next(runs)}"}
+            return {"prefix": f"bench_chain_{number}_{next(turns)}"}
 
         environment = {**bench.environment, "WAREHOUSE_DB_NAME": database}
         drop = lambda: bench.drop_database(database)  # noqa: E731
