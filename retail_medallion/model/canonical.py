@@ -49,8 +49,10 @@ Standardiser = Literal[
     "planned_timestamp",
     "points",
     "postal_code",
+    "public_text",
     "quantity",
     "rate",
+    "rating",
     "reference",
     "reference_list",
     "region",
@@ -62,6 +64,22 @@ Standardiser = Literal[
     "url",
 ]
 """The cleaning a canonical column names; a mapping only fetches values, the column decides how they are cleaned."""
+
+
+class Sign(BaseModel):
+    """Which way an amount counts, told by another column of the row; the source's own sign may say otherwise.
+
+    Attributes:
+        by: The enum column that decides.
+        positive: Its values for which the amount is above zero.
+        negative: Its values for which the amount is below zero. For all others the amount keeps its sign.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    by: str
+    positive: tuple[str, ...]
+    negative: tuple[str, ...]
 
 
 class Column(BaseModel):
@@ -84,6 +102,7 @@ class Column(BaseModel):
         minimum: Smallest allowed value.
         maximum: Largest allowed value.
         absolute: The sign is dropped; the direction stands in another column.
+        sign: The sign is set by another column, and a row that has it the other way round is flagged.
         not_self: The value may not be the row's own key.
         card_guard: A value that holds a payment card number rejects the row.
         pii: Personal data.
@@ -107,6 +126,7 @@ class Column(BaseModel):
     minimum: int | None = None
     maximum: int | None = None
     absolute: bool = False
+    sign: Sign | None = None
     not_self: bool = False
     card_guard: bool = False
     pii: bool = False
@@ -146,6 +166,7 @@ class Entity(BaseModel):
     def _names_exist(self) -> Entity:
         named = [self.key, *(name for pair in self.ordered for name in pair), *(rule.column for rule in self.rules)]
         named += [c.currency for c in self if c.currency] + [c.of for c in self if c.of]
+        named += [c.sign.by for c in self if c.sign]
         unknown = sorted({name for name in named if name not in self.columns})
         if unknown:
             raise ValueError(f"{self.entity} names columns it does not have: {', '.join(unknown)}")
