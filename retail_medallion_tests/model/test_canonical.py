@@ -25,15 +25,22 @@ def write(root: Path, entity: str) -> Path:
     return root
 
 
-def test_the_shipped_model_has_the_nine_entities_with_their_keys() -> None:
+def test_the_shipped_model_has_the_sixteen_entities_with_their_keys() -> None:
     assert {name: entity.key for name, entity in load_model().entities.items()} == {
+        "cart_items": "cart_item_id",
+        "coupons": "coupon_id",
         "customers": "customer_id",
         "inventory_locations": "location_id",
+        "loyalty_transactions": "loyalty_transaction_id",
         "payment_methods": "payment_method_id",
         "product_categories": "category_id",
+        "product_reviews": "review_id",
         "products": "product_id",
+        "sale_fulfilments": "sale_fulfilment_id",
         "sale_items": "sale_item_id",
         "sales": "sale_id",
+        "shopping_carts": "cart_id",
+        "stock_movements": "stock_movement_id",
         "suppliers": "supplier_id",
         "transactions": "transaction_id",
     }
