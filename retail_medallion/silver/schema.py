@@ -1,4 +1,4 @@
-"""Creates what Silver needs in a warehouse database, and the month partitions of its version tables."""
+"""Creates the tables and views of Silver in a warehouse database, and the month partitions of its version tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.schema import CreateSchema
 
 from retail_medallion.mapping import Mapping
 from retail_medallion.model import CanonicalModel, Entity
-from retail_medallion.silver import tables
+from retail_medallion.silver import tables, views
 from retail_medallion.storage.postgres.session import raw_connection
 
 _SCHEMA_LOCK = "retail_medallion.schema"
@@ -25,15 +25,16 @@ def take_schema_lock(connection: sa.Connection) -> None:
 
 
 def ensure_schema(connection: sa.Connection, model: CanonicalModel) -> None:
-    """Create the schemas and tables of Silver that do not exist yet; change nothing that exists.
+    """Create the schemas and tables of Silver that do not exist yet, and bring its views up to date.
 
-    Runs in the caller's transaction.
+    No table that exists is changed. Runs in the caller's transaction.
     """
     take_schema_lock(connection)
     for schema in tables.SCHEMAS:
         connection.execute(CreateSchema(schema, if_not_exists=True))
     tables.metadata.create_all(connection)
     tables.model_metadata(model).create_all(connection)
+    views.replace_views(connection, views.outdated_views(connection, model))
 
 
 def register_source(connection: sa.Connection, mapping: Mapping, first_partition: dt.date) -> None:
