@@ -14,10 +14,10 @@ from retail_medallion.storage.postgres.session import raw_connection
 
 _VERSION_TOTALS = "SELECT count(*){totals} FROM {versions} WHERE source_system = %(source)s"
 
-# Columns by position: the recomputation has them in the order of the table, as it is what the writer inserts.
+# Columns by name: a column that was added to a table stands last there, wherever the model has it.
 _DIFFERENCES = """
-    SELECT count(*) FROM ({recomputed}) wanted
-    FULL JOIN (SELECT * FROM {current} WHERE source_system = %(source)s) stored ON wanted.{key} = stored.{key}
+    SELECT count(*) FROM (SELECT {columns} FROM ({recomputed}) recomputed) wanted
+    FULL JOIN (SELECT {columns} FROM {current} WHERE source_system = %(source)s) stored ON wanted.{key} = stored.{key}
     WHERE (wanted.{key} IS NULL) OR (stored.{key} IS NULL) OR ROW(wanted.*) IS DISTINCT FROM ROW(stored.*)
 """
 
@@ -41,6 +41,7 @@ def differing_rows(connection: sa.Connection, source: str, entity: Entity) -> in
     """Rows of `silver.<entity>` of a source that are missing, too many, or other than the versions say."""
     statement = sql.SQL(_DIFFERENCES).format(
         recomputed=statements.for_entity(entity).recompute_current,
+        columns=sql.SQL(", ").join([sql.Identifier(name) for name in statements.current_columns(entity)]),
         current=sql.Identifier("silver", entity.entity),
         key=sql.Identifier(entity.key),
     )

@@ -117,23 +117,23 @@ _CURRENT_STATE = """
                max(v.partition_date) FILTER (WHERE v.op = 'D') AS tombstone,
                max(v.partition_date) FILTER (WHERE v.op IN ('U', 'P')) AS seen
         FROM {versions} v {only_affected}
-        WHERE v.source_system = %(source)s
+        WHERE v.source_system = %(source)s {until_v}
         GROUP BY v.{key}
     ) k
     JOIN {versions} u ON u.source_system = %(source)s AND u.{key} = k.id AND u.partition_date = k.updated
     CROSS JOIN LATERAL (SELECT CASE WHEN k.tombstone > k.updated THEN k.tombstone END AS at) d
     CROSS JOIN LATERAL (
         SELECT greatest(k.seen, max(r.partition_date)) AS last FROM silver_quarantine.rejected_row r
-        WHERE r.entity = %(entity)s AND r.source_system = %(source)s AND r.source_key = k.id
+        WHERE r.entity = %(entity)s AND r.source_system = %(source)s AND r.source_key = k.id {until_r}
     ) sighting
     CROSS JOIN LATERAL (
         SELECT CASE WHEN d.at IS NULL THEN least(
             (SELECT min(s.partition_date) FROM silver_meta.scope_seen s
              WHERE s.entity = %(entity)s AND s.source_system = %(source)s
-               AND s.scope_key = '*' AND s.partition_date > sighting.last),
+               AND s.scope_key = '*' AND s.partition_date > sighting.last {until_s}),
             (SELECT min(s.partition_date) FROM silver_meta.scope_seen s
              WHERE s.entity = %(entity)s AND s.source_system = %(source)s
-               AND s.scope_key = {document_of_u} AND s.partition_date > sighting.last)) END AS at
+               AND s.scope_key = {document_of_u} AND s.partition_date > sighting.last {until_s})) END AS at
     ) absent
 """
 
@@ -156,7 +156,7 @@ _INSERT_PENDING = """
     INSERT INTO meta.pending (consumer, source_system, role, id)
     SELECT DISTINCT m.consumer, %(source)s, r.role, r.id
     FROM pg_temp.changed x
-    CROSS JOIN LATERAL (VALUES {images_of_links}) r (role, id)
+    CROSS JOIN LATERAL ({images_of_links}) r (role, id)
     JOIN meta.consumer m ON m.entity = %(entity)s AND m.role = r.role
     WHERE r.id IS NOT NULL
     ORDER BY 1, 2, 3, 4
@@ -170,7 +170,10 @@ _COUNT_PARTITION = """
 
 @dataclass(frozen=True)
 class EntityStatements:
-    """The statements of one entity; parameters are `source`, `entity`, `day` and, where rows are written, `load_id`."""
+    """The statements of one entity; parameters are `source`, `entity`, `day` and, where rows are written, `load_id`.
+
+    `current_as_of` is the current state as the partitions up to and including `day` alone give it.
+    """
 
     create_stages: sql.Composed
     affect_by_partition: sql.Composed
@@ -184,6 +187,7 @@ class EntityStatements:
     insert_pending: sql.Composed
     count_partition: sql.Composed
     recompute_current: sql.Composed
+    current_as_of: sql.Composed
 
 
 def staged_columns(entity: Entity) -> tuple[str, ...]:
@@ -191,16 +195,52 @@ def staged_columns(entity: Entity) -> tuple[str, ...]:
     return (*entity.columns, *PROVENANCE, "op", "bronze_row", "ingested_at", "dq_flags", "extras")
 
 
-def _link_columns(entity: Entity) -> list[str]:
-    links = [c.name for c in entity if c.references and not c.type.endswith("[]")]
-    return [entity.key, *links]
+def current_columns(entity: Entity) -> tuple[str, ...]:
+    """Columns of the current table, in the order in which the current state is computed."""
+    technical = ("load_id", "bronze_row", "ingested_at", "dq_flags", "extras")
+    return ("source_system", *entity.columns, *PROVENANCE, *technical, "winner_partition", "effective_partition")
+
+
+def departed(key: str) -> str:
+    """The role under which a key is pending whose row is in the current table no more, not even as deleted."""
+    return f"departed_{key}"
+
+
+def _link_columns(entity: Entity) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The key and the columns with one key of another row, and those with a list of keys."""
+    links = [c.name for c in entity if c.standardise == "reference"]
+    lists = [c.name for c in entity if c.standardise == "reference_list"]
+    return (entity.key, *links), tuple(lists)
+
+
+def _images_of_links(links: tuple[str, ...], lists: tuple[str, ...]) -> sql.Composed:
+    """Query of (role, id) from a changed row `x`: the keys it named before and names now."""
+    single = [
+        sql.SQL("({}, {})").format(sql.Literal(name), sql.Identifier("x", f"{image}_{i}"))
+        for i, name in enumerate(links)
+        for image in ("before", "after")
+    ]
+    single.append(
+        sql.SQL("({}, CASE WHEN x.after_0 IS NULL THEN x.before_0 END)").format(sql.Literal(departed(links[0])))
+    )
+    several = [
+        sql.SQL("SELECT {}, unnest({})").format(sql.Literal(name), sql.Identifier("x", f"{image}_{i}"))
+        for i, name in enumerate(lists, start=len(links))
+        for image in ("before", "after")
+    ]
+    return sql.SQL(" UNION ALL ").join([sql.SQL("VALUES {}").format(sql.SQL(", ").join(single)), *several])
 
 
 @cache
 def _compose(
-    entity_name: str, key: str, business: tuple[str, ...], links: tuple[str, ...], document: str | None
+    entity_name: str,
+    business: tuple[str, ...],
+    single_links: tuple[str, ...],
+    list_links: tuple[str, ...],
+    document: str | None,
 ) -> EntityStatements:
     identifiers = sql.SQL(", ").join
+    key, links = single_links[0], (*single_links, *list_links)
     current = sql.Identifier("silver", entity_name)
     versions = sql.Identifier("silver_versions", entity_name)
     state = [*PROVENANCE, "winner_partition", "effective_partition"]
@@ -228,18 +268,15 @@ def _compose(
                 for i, name in enumerate(links)
             ]
         ),
-        "images_of_links": identifiers(
-            [
-                sql.SQL("({}, {})").format(sql.Literal(name), sql.Identifier("x", f"{image}_{i}"))
-                for i, name in enumerate(links)
-                for image in ("before", "after")
-            ]
-        ),
+        "images_of_links": _images_of_links(single_links, list_links),
     }
 
-    def compose(*templates: str, only_affected: bool = True) -> sql.Composed:
+    def compose(*templates: str, only_affected: bool = True, up_to_day: bool = False) -> sql.Composed:
         joined = sql.SQL("JOIN pg_temp.affected a ON a.id = v.{}").format(sql.Identifier(key))
         filtered = {**parts, "only_affected": joined if only_affected else sql.SQL("")}
+        for alias in ("v", "r", "s"):
+            known = f"AND {alias}.partition_date <= %(day)s" if up_to_day else ""
+            filtered[f"until_{alias}"] = sql.SQL(known)
         return sql.SQL("").join([sql.SQL(template).format(**filtered) for template in templates])
 
     return EntityStatements(
@@ -255,6 +292,7 @@ def _compose(
         insert_pending=compose(_INSERT_PENDING),
         count_partition=compose(_COUNT_PARTITION),
         recompute_current=compose(_CURRENT_STATE, only_affected=False),
+        current_as_of=compose(_CURRENT_STATE, only_affected=False, up_to_day=True),
     )
 
 
@@ -263,8 +301,7 @@ def for_entity(entity: Entity) -> EntityStatements:
     documents = [c.name for c in entity if c.delete_scope]
     return _compose(
         entity.entity,
-        entity.key,
         tuple(entity.columns),
-        tuple(_link_columns(entity)),
+        *_link_columns(entity),
         documents[0] if documents else None,
     )
