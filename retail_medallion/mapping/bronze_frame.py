@@ -11,11 +11,9 @@ from typing import Self
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 from duckdb import Error as DuckDBError
-from sqlglot import exp
 
 from retail_medallion.errors import MappingError, SchemaDriftError
 from retail_medallion.mapping.engine import new_duckdb, quoted, readable_schema
-from retail_medallion.mapping.guard import Guarded
 
 RELATION = "bronze"
 """Name of the Bronze relation in compiled SQL, and of the row an expression sees."""
@@ -29,6 +27,12 @@ _WHERE = "where?"
 _ITEMS = "items?"
 _UUID_BYTES = 16
 _JSON_TYPES = frozenset({b"json", b"jsonb"})
+_EXACT = "exact:"
+
+
+def exact_json_column(name: str) -> str:
+    """Name of the column of `row` that holds a JSON text whose numbers keep all of their digits."""
+    return _EXACT + name
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class BronzeColumns:
                     fix="Select them with other names in the extract's `query`.",
                 )
             seen[name.lower()] = name
-            if name.lower() in {ROW, _WHERE, _ITEMS}:
+            if name.lower() in {ROW, _WHERE, _ITEMS} or name.lower().startswith(_EXACT):
                 raise SchemaDriftError(
                     f"The column name {name!r} is taken by the platform.", fix="Select it with another name in `query`."
                 )
@@ -77,30 +81,6 @@ class BronzeColumns:
             floats=frozenset(f.name for f in schema if pa.types.is_floating(f.type)),
             uuids=frozenset(f.name for f in schema if _is_raw_uuid(f)),
         )
-
-    def typed(self, guarded: Guarded) -> exp.Expr:
-        """The expression's tree with JSON columns as JSON and floats turned into decimals through their shortest text.
-
-        A float that prints as 9.8 becomes 9.8 in that way; a direct cast of a real 1024.06 would give 1024.0601.
-        """
-        tree = guarded.tree.copy()
-        for column in list(tree.find_all(exp.Column)):
-            around = column.parent
-            while isinstance(around, exp.Paren):
-                around = around.parent
-            path_of = isinstance(around, exp.JSONExtract | exp.JSONExtractScalar)
-            to_decimal = isinstance(around, exp.Cast) and around.to.is_type(exp.DataType.Type.DECIMAL)
-            if column.name in self.json and not path_of:
-                wrapped = exp.cast(column.copy(), "JSON", dialect="duckdb")
-            elif column.name in self.floats and to_decimal:
-                wrapped = exp.cast(column.copy(), "VARCHAR", dialect="duckdb")
-            else:
-                continue
-            if column is tree:
-                tree = wrapped
-            else:
-                column.replace(wrapped)
-        return tree
 
 
 def _postgres_type(field: pa.Field) -> bytes | None:
@@ -126,6 +106,7 @@ class Frame:
     Attributes:
         columns: Bronze columns.
         used: Those the block needs.
+        exact: Those it also reads as JSON.
         condition: SQL of `where`, or None.
         line: Name of the exploded array, or None.
         array: SQL of the array, or None.
@@ -133,6 +114,7 @@ class Frame:
 
     columns: BronzeColumns
     used: set[str] = field(default_factory=set)
+    exact: set[str] = field(default_factory=set)
     condition: str | None = None
     line: str | None = None
     array: str | None = None
@@ -146,6 +128,11 @@ class Frame:
         """
         wanted = [name for name in self.columns.schema.names if name in self.used]
         selected = [self._read(name) for name in wanted]
+        selected += [
+            f"exact_json(CAST({RELATION}.{quoted(name)} AS VARCHAR)) AS {quoted(exact_json_column(name))}"
+            for name in wanted
+            if name in self.exact
+        ]
         selected += [f"{RELATION}.{ROW}", f"{RELATION}.{quoted(EXTRACTED_AT)}"]
         steps = [f"read AS (\n  SELECT {', '.join(selected)}\n  FROM {RELATION}\n)"]
         if self.condition is not None:

@@ -18,6 +18,7 @@ from sqlglot import exp
 from retail_medallion.errors import MappingError
 from retail_medallion.mapping.bronze_frame import EXTRACTED_AT, RELATION, ROW, BronzeColumns, Describer, Frame
 from retail_medallion.mapping.engine import literal, quoted
+from retail_medallion.mapping.expressions import checked, typed
 from retail_medallion.mapping.grammar import Block, CodeMap, ColumnMapping, Constant, Mapping
 from retail_medallion.mapping.guard import Guarded, guard
 from retail_medallion.mapping.type_gate import EXACT, kind_of_target, require_exact, require_family
@@ -156,7 +157,7 @@ class _Compiler:
             condition = self._guard(self.block.where, "where", line=False)
             self.frame.used |= condition.columns
             self.filters |= condition.columns
-            text, where = self.columns.typed(condition).sql("duckdb"), self.mapping.where_block(self.block, "where")
+            text, where = self._evaluated(condition), self.mapping.where_block(self.block, "where")
             found = self.describer.type_of(text, self.frame, where=where, shown=self.block.where)
             if found != "BOOLEAN":
                 raise MappingError(f"`where` takes a condition, and {self.block.where!r} is {found}.", where=where)
@@ -175,14 +176,17 @@ class _Compiler:
         self.array = array.columns
         self.frame.used |= array.columns
         self.filters |= array.columns
-        text = self.columns.typed(array).sql("duckdb")
+        text = self._evaluated(array, whole=False)
         found = self.describer.type_of(text, self.frame, where=where, shown=expression)
         if found not in {"JSON", "VARCHAR", '"NULL"'}:
             raise MappingError(f"`explode` takes a JSON array, and {expression!r} is {found}.", where=where)
         self.frame.line, self.frame.array = alias, text
 
+    def _evaluated(self, guarded: Guarded, *, whole: bool = True) -> str:
+        return checked(typed(guarded, self.frame, whole=whole), self.frame, self.describer)
+
     def _key(self, key: Guarded) -> str:
-        text = self.columns.typed(key).sql("duckdb")
+        text = self._evaluated(key)
         where = self.mapping.where_block(self.block, "key", self.block.key_column)
         found = self.describer.type_of(text, self.frame, where=where, shown=self.block.key_expression)
         require_family("key", found, column=self.block.key_column, shown=self.block.key_expression, where=where)
@@ -197,8 +201,8 @@ class _Compiler:
             require_family(kind, found, column=name, shown=str(column.const), where=where)
             return _Value(name, None, constant, can_fail=False, final=_computed(name))
         shown = column.expr or ""
-        tree = self.columns.typed(guarded)
-        text = tree.sql("duckdb")
+        tree = typed(guarded, self.frame)
+        text = checked(tree, self.frame, self.describer)
         found = self.describer.type_of(text, self.frame, where=where, shown=shown)
         if column.code is None:
             require_family(kind, found, column=name, shown=shown, where=where)
@@ -308,7 +312,7 @@ class _Compiler:
                     f"`complete` needs `value`: {complete.within!r} names no document by itself.", where=where
                 )
             self.filters |= part.columns
-            return scope_sql(part, self.columns, RELATION), RELATION
+            return scope_sql(part, self.columns, self.describer, RELATION), RELATION
         where = self.mapping.where_block(self.block, "complete", "value")
         if seen_schema is None:
             raise MappingError(f"The schema of the Bronze objects of {complete.seen} is not known.", where=where)
@@ -316,18 +320,16 @@ class _Compiler:
         part = guard(complete.value or "", where=where, columns=columns.names, relation=RELATION)
         with Describer(columns) as describer:
             frame = Frame(columns, used=set(part.columns))
-            describer.type_of(columns.typed(part).sql("duckdb"), frame, where=where, shown=complete.value or "")
-        return scope_sql(part, columns, SEEN), SEEN
+            value = checked(typed(part, frame), frame, describer)
+            describer.type_of(value, frame, where=where, shown=complete.value or "")
+            return scope_sql(part, columns, describer, SEEN), SEEN
 
 
-def scope_sql(part: Guarded, columns: BronzeColumns, relation: str) -> str:
+def scope_sql(part: Guarded, columns: BronzeColumns, describer: Describer, relation: str) -> str:
     """SELECT of the documents a relation names."""
-    steps = (
-        Frame(columns, used=set(part.columns))
-        .steps()
-        .replace(f"FROM {RELATION}\n", f"FROM {relation} AS {RELATION}\n", 1)
-    )
-    value = f"CAST({columns.typed(part).sql('duckdb')} AS VARCHAR)"
+    frame = Frame(columns, used=set(part.columns))
+    value = f"CAST({checked(typed(part, frame), frame, describer)} AS VARCHAR)"
+    steps = frame.steps().replace(f"FROM {RELATION}\n", f"FROM {relation} AS {RELATION}\n", 1)
     return f"{steps}\nSELECT DISTINCT {value} AS scope_key\nFROM row AS {RELATION}\nWHERE {value} IS NOT NULL"
 
 

@@ -14,6 +14,8 @@ from retail_medallion.mapping.currencies import minor_units
 MAXIMUM_KEY_PARTS = 6
 MAXIMUM_LANGUAGES = 6
 
+_EXACT_DIGITS = 15
+
 _BETWEEN_PARTS = " || '/' || "
 
 
@@ -31,8 +33,11 @@ def register_macros(connection: DuckDBPyConnection) -> None:
     `divide_exact(a, b)`
         Exact quotient as DECIMAL(18,4), half away from zero, of operands with at most 12 decimals; NULL for a divisor
         of 0 and where a number does not fit.
+    `exact_json(text)`
+        The JSON text with its long decimals in quotes, because DuckDB would read them as DOUBLE. For compiled SQL only;
+        the guard does not let it pass.
     """
-    for statement in (_minor(), _translation(), _key(), *_divide_exact()):
+    for statement in (_minor(), _translation(), _key(), *_divide_exact(), _exact_json()):
         connection.execute(statement)
 
 
@@ -94,3 +99,18 @@ def _divide_exact() -> tuple[str, str]:
         f"CREATE MACRO divide_exact(a, b) AS CAST({quotient} * CAST(0.0001 AS DECIMAL(5,4)) * {sign} AS DECIMAL(18,4))"
     )
     return scaled, divide
+
+
+def _exact_json() -> str:
+    # Up to 15 significant digits survive DOUBLE, and integers are kept as they are.
+    fractions = [rf"[0-9]{{{n}}}\.[0-9]{{{_EXACT_DIGITS + 1 - n},}}" for n in range(1, _EXACT_DIGITS + 1)]
+    many = [rf"[0-9]{{{_EXACT_DIGITS + 1},}}\.[0-9]+", rf"[0-9]{{{_EXACT_DIGITS + 1},}}[eE][+-]?[0-9]+"]
+    exponent = r"(?:[eE][+-]?[0-9]+)?"
+    long = rf"(-?(?:{'|'.join([*fractions, *many])}){exponent})"
+    other = rf'("(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?{exponent})'
+    # A control character cannot stand in JSON, so it marks places; around a text or a short number it marks nothing.
+    mark = "chr(1)"
+    marked = rf"regexp_replace(json, '{long}|{other}', {mark} || '\1' || {mark} || '\2', 'g')"
+    maybe = rf"regexp_matches(json, '[0-9.]{{{_EXACT_DIGITS + 1}}}[0-9.eE]') AND NOT contains(json, {mark})"
+    rewritten = f"replace(replace({marked}, {mark} || {mark}, ''), {mark}, '\"')"
+    return f"CREATE MACRO exact_json(json) AS CASE WHEN {maybe} THEN {rewritten} ELSE json END"
