@@ -16,7 +16,7 @@ from retail_medallion.bronze.observed import later_day_observed, was_observed
 from retail_medallion.bronze.progress import Log, Progress
 from retail_medallion.bronze.query import ExtractPlan, plan_extract
 from retail_medallion.bronze.snapshot import SourceSnapshot
-from retail_medallion.bronze.totals import ControlTotals, count_in_source, totals_as_json
+from retail_medallion.bronze.totals import ControlTotals, counting, totals_as_json
 from retail_medallion.bronze.windows import Window, window_of
 from retail_medallion.errors import DateRangeError
 from retail_medallion.storage.parquet_file import LocalParquet, workspace, write_file
@@ -70,22 +70,23 @@ class _Extract:
         extracted_at = pa.scalar(self.snapshot.taken_at, EXTRACTED_AT_FIELD.type)
 
         def batches() -> Iterator[pa.RecordBatch]:
-            with self.snapshot.worker() as connection:
-                counted = count_in_source(connection, self.plan, window, where=label)
-                totals = ControlTotals(schema)
-                with (
-                    Progress(self.log, label, total=counted.rows) as progress,
-                    open_query(connection, self.plan.select(window)) as reader,
-                ):
-                    for batch in reader:
-                        totals.update(batch)
-                        progress.advance(batch.num_rows, batch.nbytes)
-                        stamp = pa.repeat(extracted_at, batch.num_rows)
-                        yield pa.RecordBatch.from_arrays([*batch.columns, stamp], schema=schema)
-                totals.require_equal(counted, where=label)
-                entries["source_rows"] = str(counted.rows)
-                entries["source_totals"] = totals_as_json(counted.totals)
-                entries["control_totals"] = totals.as_json()
+            totals = ControlTotals(schema)
+            with (
+                self.snapshot.worker() as connection,
+                counting(self.snapshot, self.plan, window, where=label) as counted,
+                Progress(self.log, label, total=lambda: counted.result().rows if counted.done() else None) as progress,
+                open_query(connection, self.plan.select(window)) as reader,
+            ):
+                for batch in reader:
+                    totals.update(batch)
+                    progress.advance(batch.num_rows, batch.nbytes)
+                    stamp = pa.repeat(extracted_at, batch.num_rows)
+                    yield pa.RecordBatch.from_arrays([*batch.columns, stamp], schema=schema)
+            source = counted.result()
+            totals.require_equal(source, where=label)
+            entries["source_rows"] = str(source.rows)
+            entries["source_totals"] = totals_as_json(source.totals)
+            entries["control_totals"] = totals.as_json()
 
         return pa.RecordBatchReader.from_batches(schema, batches())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -27,11 +28,18 @@ class Progress:
     Args:
         log: Where the lines go.
         label: What is extracted, as `name=value` pairs.
-        total: Rows expected, where known.
+        total: Tells the rows expected, or None as long as nobody knows.
         interval: Seconds between two lines.
     """
 
-    def __init__(self, log: Log, label: str, *, total: int | None = None, interval: float = INTERVAL_SECONDS) -> None:
+    def __init__(
+        self,
+        log: Log,
+        label: str,
+        *,
+        total: Callable[[], int | None] = lambda: None,
+        interval: float = INTERVAL_SECONDS,
+    ) -> None:
         self._log = log
         self._label = label
         self._total = total
@@ -44,7 +52,7 @@ class Progress:
     def __enter__(self) -> Self:
         self._began = self._told = time.monotonic()
         if sys.stderr.isatty() and _terminal.acquire(blocking=False):
-            self._bar = _Bar(self._label, self._total)
+            self._bar = _Bar(self._label)
         return self
 
     def __exit__(
@@ -67,7 +75,7 @@ class Progress:
         self.rows += rows
         self.bytes += size
         if self._bar is not None:
-            self._bar.advance(rows)
+            self._bar.advance(rows, self._total())
         now = time.monotonic()
         if now - self._told >= self._interval:
             self._told = now
@@ -89,16 +97,16 @@ class Progress:
 class _Bar:
     """A progress bar on the terminal, gone when it is closed."""
 
-    def __init__(self, label: str, total: int | None) -> None:
+    def __init__(self, label: str) -> None:
         from rich.console import Console
         from rich.progress import Progress as RichProgress
 
         self._progress = RichProgress(console=Console(stderr=True), transient=True)
-        self._task = self._progress.add_task(label, total=total)
+        self._task = self._progress.add_task(label, total=None)
         self._progress.start()
 
-    def advance(self, rows: int) -> None:
-        self._progress.advance(self._task, rows)
+    def advance(self, rows: int, total: int | None) -> None:
+        self._progress.update(self._task, advance=rows, total=total)
 
     def close(self) -> None:
         self._progress.stop()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Context, Decimal
 
+import psycopg2
 import psycopg2.extensions
 import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2 import sql
 
 from retail_medallion.bronze.query import ExtractPlan
+from retail_medallion.bronze.snapshot import SourceSnapshot
 from retail_medallion.bronze.windows import Window
 from retail_medallion.errors import BalanceError
 from retail_medallion.storage.postgres.failures import translated
@@ -20,6 +24,8 @@ from retail_medallion.storage.postgres.failures import translated
 # Enough digits for the sum of any number of rows of the widest decimal; Python's default would round.
 _EXACT = Context(prec=200)
 _WIDEST_DECIMAL = 76
+# Arrow adds up decimals of 128 bits as 38 digits: enough for a thousand million values of so many digits.
+_SUMMED_AS_IT_IS = 38 - 9
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,9 @@ class ControlTotals:
         self.rows += batch.num_rows
         for name, so_far in self.sums.items():
             column = batch.column(name)
-            widest = pa.decimal256(_WIDEST_DECIMAL, column.type.scale)
-            value = pc.sum(column.cast(widest)).as_py()
+            if column.type.precision > _SUMMED_AS_IT_IS:
+                column = column.cast(pa.decimal256(_WIDEST_DECIMAL, column.type.scale))
+            value = pc.sum(column).as_py()
             if value is not None:
                 self.sums[name] = value if so_far is None else _EXACT.add(so_far, value)
 
@@ -87,6 +94,24 @@ def totals_as_json(sums: Mapping[str, Decimal | None]) -> str:
     """Write sums as JSON, each as exact text, null where nothing was summed."""
     texts = {name: None if total is None else format(total, "f") for name, total in sums.items()}
     return json.dumps(texts, ensure_ascii=True)
+
+
+@contextmanager
+def counting(
+    snapshot: SourceSnapshot, plan: ExtractPlan, window: Window | None, *, where: str
+) -> Iterator[Future[SourceCount]]:
+    """Let the source count and sum a window in a session of its own, while its rows are read in another.
+
+    Both sessions see the same snapshot. Left by an error, what is still counting is cancelled; else it is waited for.
+    """
+    with snapshot.worker() as connection, ThreadPoolExecutor(1, "source-count") as thread:
+        counted = thread.submit(count_in_source, connection, plan, window, where=where)
+        try:
+            yield counted
+        except BaseException:
+            with suppress(psycopg2.Error):
+                connection.cancel()
+            raise
 
 
 def count_in_source(

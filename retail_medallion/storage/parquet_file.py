@@ -23,6 +23,7 @@ FORMAT_VERSION = "1"
 _FOOTER_KEY = b"parquet_store"
 _ROW_GROUP_ROWS = 65_536
 _ROW_GROUP_BYTES = 16 * 2**20
+_DIGITS_OF_AN_INTEGER = 18
 _READ_BATCH_ROWS = 16_384
 _READ_BUFFER = 2**18
 _HASH_BLOCK = 2**20
@@ -102,6 +103,19 @@ def _dictionary_columns(schema: pa.Schema) -> list[str]:
     return [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
 
 
+def _delta_columns(schema: pa.Schema) -> dict[str, str]:
+    """Choose the columns stored as differences from row to row: all that Parquet keeps as integers.
+
+    Keys, times and amounts differ little from their neighbours. It takes less time than compressing them as they are.
+    """
+    tests = (pa.types.is_integer, pa.types.is_timestamp, pa.types.is_date32, _is_short_decimal)
+    return {field.name: "DELTA_BINARY_PACKED" for field in schema if any(test(field.type) for test in tests)}
+
+
+def _is_short_decimal(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_decimal128(kind)) and int(kind.precision) <= _DIGITS_OF_AN_INTEGER
+
+
 def write_file(
     reader: pa.RecordBatchReader, path: Path, *, metadata: Mapping[str, str], volatile: Collection[str] = ()
 ) -> WrittenFile:
@@ -133,11 +147,15 @@ def write_file(
         write_statistics=True,
         store_schema=True,
         use_dictionary=_dictionary_columns(schema),
+        store_decimal_as_integer=True,
+        column_encoding=_delta_columns(schema),
     ) as writer:
         for table in _row_groups(reader):
             for batch in table.to_batches():
                 digest.update(batch)
             writer.write_table(table, row_group_size=_ROW_GROUP_ROWS)
+            # What writing a row group took is otherwise kept from the next user of memory.
+            pa.default_memory_pool().release_unused()
         content = digest.hexdigest()
         final = dict(metadata)
         footer = {"format": FORMAT_VERSION, "rows": digest.rows, "digest": content, "metadata": final}

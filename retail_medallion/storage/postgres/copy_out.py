@@ -1,16 +1,18 @@
 """Reading a table or a query as a stream of Arrow batches, by COPY.
 
-The server prints CSV; a thread collects whole rows into blocks; whoever consumes the stream parses block by block with
-the types the catalogue gave. Two blocks wait at most, so memory does not grow with the rows.
+The server prints CSV; one thread collects whole rows into blocks; a second parses block by block with the types the
+catalogue gave, while whoever consumes the stream works on what was parsed before. Few blocks and batches wait, so
+memory does not grow with the rows.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import threading
-from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import psycopg2
 import psycopg2.extensions
@@ -19,6 +21,7 @@ import pyarrow.csv
 from psycopg2 import sql
 
 from retail_medallion.errors import DataContractError, RetailMedallionError, SourceSchemaError
+from retail_medallion.storage.postgres.channel import Channel
 from retail_medallion.storage.postgres.failures import translate, translated
 from retail_medallion.storage.postgres.parse import from_text
 from retail_medallion.storage.postgres.session import fix_wire_settings
@@ -28,6 +31,7 @@ BLOCK_BYTES = 2 << 20
 """Bytes of CSV parsed at a time; larger ones cost memory, and are no faster."""
 
 _BLOCKS_WAITING = 2
+_BATCHES_WAITING = 1
 _FAILED_COLUMN = re.compile(r"In CSV column #(\d+)")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -100,35 +104,40 @@ class QueryStream:
             bound = bound_query(cursor, query, parameters)
             as_is = columns is None and all(column.wire is None for column in described)
             self._statement = _copy_statement(bound, None if as_is else self.columns).as_string(cursor)
-        self._blocks = _Blocks()
-        self._thread: threading.Thread | None = None
+        self._blocks: Channel[bytes] = Channel(_BLOCKS_WAITING)
+        self._batches: Channel[pa.RecordBatch] = Channel(_BATCHES_WAITING)
+        self._threads: list[threading.Thread] = []
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Run the query and yield its batches; closing the generator cancels what is left."""
-        # Neither the thread nor the generator refers to the other's owner: dropping the reader ends both.
-        self._thread = threading.Thread(
-            target=_run_copy,
-            args=(self._connection, self._statement, self._blocks),
-            name="postgres-copy-out",
-            daemon=True,
-        )
-        self._thread.start()
-        parser = _BlockParser(self.columns, self.schema)
+        # Neither a thread nor the generator refers to the other's owner: dropping the reader ends them all.
+        batches = self._batches
+        self._threads = [
+            threading.Thread(target=target, args=arguments, name=name, daemon=True)
+            for name, target, arguments in (
+                ("postgres-copy-out", _run_copy, (self._connection, self._statement, self._blocks)),
+                ("postgres-parse", _run_parser, (_BlockParser(self.columns, self.schema), self._blocks, batches)),
+            )
+        ]
+        for thread in self._threads:
+            thread.start()
         try:
-            while (block := self._blocks.take()) is not None:
-                yield from parser.parse(block)
+            while (batch := batches.take()) is not None:
+                yield batch
         finally:
             self.close()
 
     def close(self) -> None:
-        """End the COPY if it is still running and wait for its thread; safe to call more than once."""
-        thread, self._thread = self._thread, None
-        if thread is None:
+        """End the COPY if it is still running and wait for the threads; safe to call more than once."""
+        threads, self._threads = self._threads, []
+        if not threads:
             return
-        if self._blocks.abandon() and thread.is_alive():
+        self._batches.abandon()
+        if self._blocks.abandon() and threads[0].is_alive():
             with contextlib.suppress(psycopg2.Error):
                 self._connection.cancel()
-        thread.join()
+        for thread in threads:
+            thread.join()
         if self._connection.closed == 0 and self._cancelled():
             with contextlib.suppress(psycopg2.Error):
                 self._connection.rollback()
@@ -137,67 +146,27 @@ class QueryStream:
         return self._blocks.abandoned and not self._connection.autocommit
 
 
-class _Blocks:
-    """Blocks of whole CSV rows on their way from the COPY's thread to the consumer."""
+class _BlockSink(io.RawIOBase):
+    """Takes blocks of whole rows from a buffered writer, which the driver fills row by row."""
 
-    def __init__(self) -> None:
-        self._waiting: deque[list[bytes]] = deque()
-        self._changed = threading.Condition()
-        self._finished = False
-        self._failure: RetailMedallionError | None = None
-        self._rows: list[bytes] = []
-        self._bytes = 0
-        self.abandoned = False
+    def __init__(self, blocks: Channel[bytes]) -> None:
+        super().__init__()
+        self._blocks = blocks
 
-    def write(self, row: bytes) -> int:
-        """Take one complete row; called by the driver."""
-        if not self.abandoned:
-            self._rows.append(row)
-            self._bytes += len(row)
-            if self._bytes >= BLOCK_BYTES:
-                self._put()
-        return len(row)
+    def writable(self) -> bool:
+        return True
 
-    def finish(self, failure: RetailMedallionError | None) -> None:
-        """Say that no row will follow, and why if that is an error."""
-        if self._rows and failure is None:
-            self._put()
-        with self._changed:
-            self._finished, self._failure = True, failure
-            self._changed.notify_all()
-
-    def take(self) -> list[bytes] | None:
-        """Wait for the next block; None at the end.
-
-        Raises:
-            RetailMedallionError: The COPY failed; raised once.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._finished)
-            if self._failure is not None:
-                failure, self._failure = self._failure, None
-                self._waiting.clear()
-                raise failure
-            block = self._waiting.popleft() if self._waiting else None
-            self._changed.notify_all()
-            return block
-
-    def abandon(self) -> bool:
-        """Let the writer drop everything from now on; tells whether it had not finished yet."""
-        with self._changed:
-            unfinished = not self._finished
-            self.abandoned = unfinished
-            self._waiting.clear()
-            self._changed.notify_all()
-            return unfinished
-
-    def _put(self) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: len(self._waiting) < _BLOCKS_WAITING or self.abandoned)
-            if not self.abandoned:
-                self._waiting.append(self._rows)
-                self._changed.notify_all()
-        self._rows, self._bytes = [], 0
+    def write(self, rows: Any) -> int:
+        block = bytes(rows)
+        # A buffered writer writes what it holds before it takes a row that does not fit, and a longer row at once.
+        if not block.endswith(b"\n"):
+            raise DataContractError(
+                "PostgreSQL sent rows that are no CSV",
+                why="a row has no end",
+                fix="check that nothing between the server and here changes the stream",
+            )
+        self._blocks.put(block)
+        return len(block)
 
 
 class _BlockParser:
@@ -209,8 +178,7 @@ class _BlockParser:
         self._csv_types = {str(index): _csv_type(column.field.type) for index, column in enumerate(columns)}
         self._names = list(self._csv_types)
 
-    def parse(self, block: list[bytes]) -> Iterator[pa.RecordBatch]:
-        data = b"".join(block)
+    def parse(self, data: bytes) -> pa.RecordBatch:
         if data.startswith(_BYTE_ORDER_MARK):
             # The parser drops a byte order mark at the start of its input; this one belongs to the first value.
             data = _BYTE_ORDER_MARK + data
@@ -219,14 +187,16 @@ class _BlockParser:
             from_text(values, column.field.type, column.name) if pa.types.is_binary(values.type) else _combined(values)
             for column, values in zip(self._columns, table.columns, strict=True)
         ]
-        yield pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
     def _read(self, data: bytes) -> pa.Table:
         while True:
             try:
                 return pyarrow.csv.read_csv(
                     pa.BufferReader(data),
-                    read_options=pyarrow.csv.ReadOptions(column_names=self._names, block_size=len(data) + 1),
+                    read_options=pyarrow.csv.ReadOptions(
+                        column_names=self._names, block_size=len(data) + 1, use_threads=False
+                    ),
                     parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
                     convert_options=pyarrow.csv.ConvertOptions(
                         column_types=self._csv_types,
@@ -287,11 +257,23 @@ def _copy_statement(query: sql.Composable, columns: Sequence[QueryColumn] | None
     return sql.SQL("COPY ({query}\n) TO STDOUT (FORMAT csv)").format(query=query)
 
 
-def _run_copy(connection: psycopg2.extensions.connection, statement: str, blocks: _Blocks) -> None:
+def _run_copy(connection: psycopg2.extensions.connection, statement: str, blocks: Channel[bytes]) -> None:
     failure: RetailMedallionError | None = None
     try:
-        with connection.cursor() as cursor:
-            cursor.copy_expert(statement, blocks)
+        with connection.cursor() as cursor, _BlockSink(blocks) as sink:
+            rows = io.BufferedWriter(sink, BLOCK_BYTES)
+            cursor.copy_expert(statement, rows)
+            rows.flush()
     except BaseException as error:  # noqa: BLE001 - handed to the consumer, whatever it is
         failure = translate(error, "reading the query")
     blocks.finish(failure)
+
+
+def _run_parser(parser: _BlockParser, blocks: Channel[bytes], batches: Channel[pa.RecordBatch]) -> None:
+    failure: BaseException | None = None
+    try:
+        while (block := blocks.take()) is not None:
+            batches.put(parser.parse(block))
+    except BaseException as error:  # noqa: BLE001 - handed to the consumer, whatever it is
+        failure = error
+    batches.finish(failure)

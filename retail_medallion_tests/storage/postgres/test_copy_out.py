@@ -32,7 +32,8 @@ def connection(fresh_database):
 
 
 def copy_threads():
-    return [thread for thread in threading.enumerate() if thread.name == "postgres-copy-out"]
+    names = {"postgres-copy-out", "postgres-parse"}
+    return [thread for thread in threading.enumerate() if thread.name in names]
 
 
 def test_types_come_from_the_catalogue_without_running_the_query(connection):
@@ -117,7 +118,7 @@ def test_leaving_early_cancels_the_query_and_leaves_no_thread(connection):
     started = time.monotonic()
     with open_query(connection, ENDLESS) as reader:
         assert reader.read_next_batch().num_rows > 0
-        assert len(copy_threads()) == 1
+        assert len(copy_threads()) == 2
     assert time.monotonic() - started < 30
     assert copy_threads() == []
     assert read_query(connection, "SELECT 1 AS a").read_all().num_rows == 1
@@ -152,6 +153,14 @@ def test_rows_larger_than_a_block_pass(connection, monkeypatch):
     monkeypatch.setattr(copy_out, "BLOCK_BYTES", 100)
     table = read_query(connection, "SELECT n, repeat('é', 100000) AS t FROM generate_series(1, 5) AS n").read_all()
     assert table["t"].to_pylist() == ["é" * 100000] * 5
+
+
+def test_blocks_are_cut_between_rows_whatever_their_lengths(connection, monkeypatch):
+    monkeypatch.setattr(copy_out, "BLOCK_BYTES", 256)
+    lengths = "SELECT g, repeat(E'a\n\"', (g * 7919 % 211)::int) AS t FROM generate_series(1, 3000) AS g"
+    found = read_query(connection, lengths).read_all()
+    assert found.column("g").to_pylist() == list(range(1, 3001))
+    assert found.column("t").to_pylist() == ['a\n"' * (g * 7919 % 211) for g in range(1, 3001)]
 
 
 def test_reading_works_in_a_read_only_snapshot_and_in_autocommit(connection):
