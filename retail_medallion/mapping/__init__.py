@@ -6,7 +6,7 @@ from retail_medallion.mapping.engine import new_duckdb, readable, readable_schem
 from retail_medallion.mapping.grammar import Block, CodeMap, ColumnMapping, Complete, Explode, Extract, Mapping, Source
 from retail_medallion.mapping.lineage import Edge, column_lineage
 from retail_medallion.mapping.macros import register_macros
-from retail_medallion.mapping.reader import load_mapping, load_mappings, read_mapping
+from retail_medallion.mapping.reader import load_mapping, load_mappings, load_source, mapping_files, read_mapping
 
 __all__ = [
     "Block",
@@ -25,6 +25,8 @@ __all__ = [
     "compile_block",
     "load_mapping",
     "load_mappings",
+    "load_source",
+    "mapping_files",
     "new_duckdb",
     "read_mapping",
     "readable",

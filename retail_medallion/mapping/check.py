@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from retail_medallion.errors import MappingError
-from retail_medallion.mapping.grammar import Block, ColumnMapping, Complete, Mapping
+from retail_medallion.mapping.grammar import EXTRACTED_MODES, Block, ColumnMapping, Complete, Mapping, Mode
 from retail_medallion.mapping.guard import guard
 from retail_medallion.mapping.settings import did_you_mean
 from retail_medallion.model.canonical import TECHNICAL_COLUMNS, CanonicalModel, Column, Entity
@@ -33,27 +33,32 @@ class Problem:
         return f"{self.where}: {self.severity}: {self.what}"
 
 
-def check_mapping(mapping: Mapping, model: CanonicalModel) -> list[Problem]:
+def check_mapping(mapping: Mapping, model: CanonicalModel, *, expressions: bool = True) -> list[Problem]:
     """Hold a mapping against the model: names, keys, code maps, required columns, and every expression.
 
     Args:
         mapping: The mapping file.
         model: The canonical model.
+        expressions: False leaves out the expressions, which take most of the time.
 
     Returns:
         Problems in the order of the file; empty where there is nothing to say.
     """
     problems = [*_entities(mapping, model), *_unused_codes(mapping)]
+    if expressions:
+        problems += [problem for block in mapping.blocks for problem in _expressions(mapping, block)]
     return sorted(problems, key=lambda problem: [int(part) for part in problem.where.rsplit(":", 2)[1:]])
 
 
-def require_valid(mapping: Mapping, model: CanonicalModel) -> None:
-    """Raise what `check_mapping` finds.
+def require_valid(mapping: Mapping, model: CanonicalModel, *, expressions: bool = True) -> None:
+    """Raise what `check_mapping` finds; its arguments are the same.
 
     Raises:
         MappingError: There is at least one error; `where` is the first one's place.
     """
-    errors = [problem for problem in check_mapping(mapping, model) if problem.severity == "error"]
+    errors = [
+        problem for problem in check_mapping(mapping, model, expressions=expressions) if problem.severity == "error"
+    ]
     if errors:
         others = "\n    ".join(f"{problem.where}: {problem.what}" for problem in errors[1:])
         why = f"there are more problems in the file:\n    {others}" if others else None
@@ -75,6 +80,7 @@ def _entities(mapping: Mapping, model: CanonicalModel) -> Iterator[Problem]:
                 )
             seen.add(block.name)
             yield from _block(mapping, block, model.entities[name], model)
+        yield from _whole_tables(mapping, blocks)
         if all(block.only_keys for block in blocks):
             yield Problem(mapping.where("entities", name), f"No block of {name} brings values, only keys.")
 
@@ -99,8 +105,8 @@ def _block(mapping: Mapping, block: Block, entity: Entity, model: CanonicalModel
             yield Problem(where, f"{entity.entity} has no column {name!r}.{near} It has: {', '.join(known)}.")
     if not block.only_keys:
         yield from _required(mapping, block, entity)
+    yield from _mode(mapping, block)
     yield from _completeness(mapping, block, entity)
-    yield from _expressions(mapping, block)
 
 
 def _required(mapping: Mapping, block: Block, entity: Entity) -> Iterator[Problem]:
@@ -138,6 +144,34 @@ def _codes(
             near = did_you_mean(value, allowed)
             listed = ", ".join(sorted(allowed))
             yield Problem(place, f"{value!r} is no canonical value of {name!r}.{near} Allowed: {listed}.")
+
+
+def _mode(mapping: Mapping, block: Block) -> Iterator[Problem]:
+    if block.extract.mode not in EXTRACTED_MODES:
+        modes = ", ".join(mode for mode in get_args(Mode) if mode in EXTRACTED_MODES)
+        where = mapping.where_block(block, "extract", "mode")
+        yield Problem(where, f"The mode {block.extract.mode!r} cannot be extracted yet. Use one of: {modes}.")
+
+
+def _whole_tables(mapping: Mapping, blocks: tuple[Block, ...]) -> Iterator[Problem]:
+    """What is absent from a block that covers the whole entity is deleted, whichever block brought it."""
+    whole = [block for block in blocks if block.completeness is not None and block.completeness.within == "table"]
+    for block in whole:
+        if block.extract.mode not in {"snapshot", "keys"}:
+            what = (
+                f"mode {block.extract.mode} reads a part of the table, so that `within: table` would delete the rest."
+            )
+            yield Problem(mapping.where_block(block, "complete"), what)
+    if not whole or any(block.extract.mode == "keys" for block in whole):
+        return
+    for block in blocks:
+        if block not in whole and not block.tombstone:
+            yield Problem(
+                mapping.where_block(block, "extract"),
+                f"The block {whole[0].name!r} covers all of {block.entity}: what {block.name!r} brought and does not "
+                f"bring again the next day would be deleted. Read {block.name!r} as a snapshot too, or "
+                f"{whole[0].name!r} as it changes.",
+            )
 
 
 def _completeness(mapping: Mapping, block: Block, entity: Entity) -> Iterator[Problem]:

@@ -51,6 +51,8 @@ Constant = Annotated[bool | int | Decimal | str, PlainValidator(_constant)]
 """A value written in the file. Numbers with a point are decimals: no float is ever made of them."""
 
 WINDOWED_MODES = frozenset({"changed", "appended", "documents"})
+EXTRACTED_MODES = WINDOWED_MODES | {"snapshot"}
+"""Modes that can be extracted; a mapping of another one is refused by `check`."""
 DEFAULT_FIRST_DAY = dt.date(2024, 1, 1)
 
 

@@ -71,6 +71,33 @@ def load_mappings(
         MappingError: A file breaks the grammar, does not have the name of its source, or two have the same source.
         ConfigurationError: The directory is missing or a source of `only` has no file.
     """
+    return {stem: load_source(file) for stem, file in mapping_files(directory, only).items()}
+
+
+def load_source(file: Path) -> Mapping:
+    """Read the mapping file of a source, which is called as its source is.
+
+    Raises:
+        MappingError: It breaks the grammar, or has another name.
+    """
+    mapping = load_mapping(file)
+    if mapping.source.code != file.stem:
+        raise MappingError(
+            f"The file of the source {mapping.source.code!r} is called {file.name}.",
+            where=mapping.where("source", "code"),
+            fix=f"Call it {mapping.source.code}.yml.",
+        )
+    return mapping
+
+
+def mapping_files(
+    directory: str | os.PathLike[str] | None = None, only: Sequence[str] | None = None
+) -> dict[str, Path]:
+    """The files `load_mappings` reads, by source, in alphabetical order.
+
+    Raises:
+        ConfigurationError: The directory is missing or a source of `only` has no file.
+    """
     folder = Path(str(resources.files("retail_medallion") / "sources")) if directory is None else Path(directory)
     if not folder.is_dir():
         raise ConfigurationError(
@@ -87,19 +114,7 @@ def load_mappings(
                 where=str(folder),
                 fix=f"Set RETAIL_SOURCES to some of: {known}",
             )
-    mappings: dict[str, Mapping] = {}
-    for stem, file in files.items():
-        if only is not None and stem not in only:
-            continue
-        mapping = load_mapping(file)
-        if mapping.source.code != stem:
-            raise MappingError(
-                f"The file of the source {mapping.source.code!r} is called {file.name}.",
-                where=mapping.where("source", "code"),
-                fix=f"Call it {mapping.source.code}.yml.",
-            )
-        mappings[stem] = mapping
-    return mappings
+    return {stem: file for stem, file in files.items() if only is None or stem in only}
 
 
 def _as_mapping_error(error: ValidationError, document: Document, file: str) -> MappingError:

@@ -39,6 +39,7 @@ from retail_medallion.silver.standardisers import RowSettings, register_function
 from retail_medallion.silver.standardisers.base import clean_key, quoted
 
 _ROWS_PER_BATCH = 50_000
+_WHOLE_TABLE = "*"
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,9 @@ class _Staging:
             check_block(counted, self.where)
             blocks.append(counted)
             scopes |= self._scopes(bronze, compiled, covering)
+        if any(not bronze.observed and _covers_the_table(bronze.block) for bronze in inputs):
+            # Each of these blocks names some of the keys, and only together do they name all.
+            scopes.discard(_WHOLE_TABLE)
         with self._explained():
             for statement in contest.statements(self.entity):
                 self.connection.execute(statement)
@@ -253,6 +257,10 @@ class _Staging:
             raise DataContractError(
                 "The rows cannot be cleaned.", where=self.where, why=f"DuckDB raised {type(error).__name__}"
             ) from None
+
+
+def _covers_the_table(block: Block) -> bool:
+    return block.completeness is not None and block.completeness.within == "table"
 
 
 def _nothing(bronze: BronzeInput) -> BlockCounts:

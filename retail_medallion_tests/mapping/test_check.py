@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from retail_medallion.bronze.block import Mode
 from retail_medallion.errors import MappingError
 from retail_medallion.mapping import check_mapping, column_lineage, load_mappings, read_mapping, require_valid
+from retail_medallion.mapping.grammar import EXTRACTED_MODES
 from retail_medallion.mapping.lineage import Edge
 from retail_medallion_tests.mapping.bronze import FILES, MODEL
 
@@ -41,6 +43,62 @@ def test_what_the_model_does_not_know_is_named_with_its_line(old: str, new: str,
     assert found, [str(problem) for problem in problems]
     assert found[0].severity == "error"
     assert abs(int(found[0].where.split(":")[1]) - line) <= 1, found[0].where
+
+
+TWO_BLOCKS = """
+mapping: v1
+source: {code: shop, tenant: shop, owner: a@b.c, timezone: UTC, currency: EUR, country: DE, language: de}
+entities:
+  customers:
+    - block: persons
+      extract: {table: persons, mode: snapshot, key: [id]}
+      key: {customer_id: "id"}
+      columns: {full_name: "name"}
+    - block: companies
+      extract: {table: companies, MODE, key: [id]}
+      key: {customer_id: "id"}
+      columns: {full_name: "name"}
+"""
+
+
+def problems_of(second: str, first: str = "mode: snapshot") -> list[str]:
+    text = TWO_BLOCKS.replace("mode: snapshot", first).replace("MODE", second)
+    return [str(problem) for problem in check_mapping(read_mapping(text.encode(), "shop.yml"), MODEL)]
+
+
+def test_a_snapshot_beside_changes_would_delete_what_the_changes_brought() -> None:
+    (problem,) = problems_of("mode: changed, watermark: at")
+    assert problem.startswith("shop.yml:11:7: error: The block 'persons' covers all of customers: what 'companies'")
+    assert problems_of("mode: snapshot") == []
+    assert problems_of("mode: changed, watermark: at", "mode: appended, watermark: at") == []
+    text = TWO_BLOCKS.replace("MODE", "mode: changed, watermark: at")
+    gone = text.rsplit("      columns", 1)[0] + "      tombstone: true\n"
+    assert check_mapping(read_mapping(gone.encode()), MODEL) == []
+
+
+def test_only_what_is_read_whole_covers_the_table() -> None:
+    text = TWO_BLOCKS.replace("MODE", "mode: snapshot")
+    text = text.replace("mode: snapshot", "mode: changed, watermark: at", 1)
+    text = text.replace("      columns", "      complete: {within: table}\n      columns", 1)
+    problems = [str(problem) for problem in check_mapping(read_mapping(text.encode(), "shop.yml"), MODEL)]
+    assert any("`within: table` would delete the rest" in problem and ":9:" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("mode", ["keys", "compared"])
+def test_a_mode_that_cannot_be_extracted_is_reported_with_its_place(mode: str) -> None:
+    text = TWO_BLOCKS.replace("MODE", f"mode: {mode}")
+    if mode == "keys":
+        text = text.rsplit("      columns", 1)[0]
+    problems = check_mapping(read_mapping(text.encode(), "shop.yml"), MODEL, expressions=False)
+    (problem,) = [problem for problem in problems if "cannot be extracted" in problem.what]
+    assert (problem.where, problem.severity) == ("shop.yml:11:35", "error")
+    assert problem.what == (
+        f"The mode '{mode}' cannot be extracted yet. Use one of: changed, appended, documents, snapshot."
+    )
+
+
+def test_the_check_and_the_extraction_agree_on_the_modes() -> None:
+    assert {mode.value for mode in Mode} == EXTRACTED_MODES
 
 
 def test_a_valid_mapping_has_no_problems() -> None:

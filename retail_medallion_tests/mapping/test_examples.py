@@ -144,6 +144,14 @@ A, B, C = (bytes([n]) * 16 for n in (0xA1, 0xB2, 0xC3))
 A_TEXT, B_TEXT = "a1a1a1a1-a1a1-a1a1-a1a1-a1a1a1a1a1a1", "b2b2b2b2-b2b2-b2b2-b2b2-b2b2b2b2b2b2"
 
 
+def with_known_keys(mapping: Mapping) -> Mapping:
+    """The mapping with the keys of its products beside them."""
+    (products,) = mapping.entities["products"]
+    extract = products.extract.model_copy(update={"mode": "keys", "watermark": None})
+    known = products.model_copy(update={"name": "known", "extract": extract, "columns": {}})
+    return mapping.model_copy(update={"entities": {**mapping.entities, "products": (products, known)}})
+
+
 def documents() -> pa.Table:
     lines = '[{"lineId": "x", "sku": "S1", "qty": "1.5", "price": 1999}, {"sku": "S2", "qty": 2, "price": 10.5}]'
     head = '"placedAt": "2026-06-20T14:00:00+02:00", "buyer": {"id": 7}'
@@ -207,7 +215,7 @@ def test_translations_tombstones_and_key_lists() -> None:
         ("Table", Decimal("0.0500"), False),
     ]
     keys = bronze({"id": "bigint"}, (1,), (2,))
-    known = compiled(mapping, "products", "known", keys)
+    known = compiled(with_known_keys(mapping), "products", "known", keys)
     assert only(run(known, keys), "source_key") == [("1",), ("2",)]
     assert known.scope == "*"
     purged = compiled(mapping, "sales", "purged", keys)

@@ -294,6 +294,18 @@ def test_a_day_nobody_observed_gives_no_rows_and_tells_nothing_by_absence() -> N
     assert (empty.accepted, list(empty.scopes)) == ([], ["*"])
 
 
+def test_blocks_that_read_their_tables_whole_cover_the_entity_only_together() -> None:
+    whole = {"table": "t", "mode": "snapshot", "key": ["k"]}
+    blocks = [block("customers", {"full_name": "n"}, name=name) | {"extract": whole} for name in ("persons", "firms")]
+    mapping = source_mapping({"customers": blocks})
+    persons = bronze(mapping, "customers", table_of([{"k": "1", "n": "x"}]), name="persons")
+    firms = table_of([{"k": "2", "n": "y"}])
+    both = run(mapping, "customers", [persons, bronze(mapping, "customers", firms, name="firms")])
+    assert (len(both.accepted), both.scopes) == (2, ["*"])
+    half = run(mapping, "customers", [persons, bronze(mapping, "customers", firms, name="firms", observed=False)])
+    assert (len(half.accepted), half.scopes) == (1, [])
+
+
 def test_documents_covered_are_named_by_all_rows_of_the_block_itself() -> None:
     """Rows that `where` leaves out and rows whose array is empty name their documents too."""
     columns = {"sale_id": "s", "quantity": "q", "unit_price": "q"}
