@@ -226,9 +226,9 @@ def check(files: tuple[Path, ...]) -> None:
     """Check mapping files without touching a row; all that are found where none is named."""
     from retail_medallion.mapping import check_mapping, load_mapping
     from retail_medallion.model import load_model
-    from retail_medallion.orchestration.sources import found_mappings
+    from retail_medallion.orchestration.sources import found_files
 
-    mappings = [load_mapping(file) for file in files] if files else list(found_mappings().values())
+    mappings = [load_mapping(file) for file in files or found_files()]
     problems = 0
     for found in mappings:
         listed = check_mapping(found, load_model())

@@ -3,34 +3,72 @@
 What belongs here: where mapping files are looked for and which of them count. What does not: what is in them (mapping).
 """
 
+import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from retail_medallion import config
-from retail_medallion.errors import ConfigurationError
-from retail_medallion.mapping import Mapping, load_mappings
+from retail_medallion.errors import ConfigurationError, MappingError
+from retail_medallion.mapping import Mapping, load_source, mapping_files, require_valid
+from retail_medallion.model import load_model
+
+_LOG = logging.getLogger(__name__)
+
+
+def found_files() -> list[Path]:
+    """The mapping files in RETAIL_SOURCES_DIR, or those shipped, limited to RETAIL_SOURCES where that is set.
+
+    Raises:
+        ConfigurationError: The directory is missing, or a source that is named has no file.
+    """
+    return list(mapping_files(config.sources_directory(), config.chosen_sources()).values())
 
 
 def found_mappings() -> dict[str, Mapping]:
-    """The mappings in RETAIL_SOURCES_DIR, or those shipped, limited to RETAIL_SOURCES where that is set.
+    """The mappings of `found_files`. One that cannot be loaded is logged and left out: the others have their own days.
 
     Raises:
-        MappingError: A mapping file breaks the grammar.
+        MappingError: None can be loaded.
         ConfigurationError: The directory is missing, or a source that is named has no file.
     """
-    return load_mappings(config.sources_directory(), config.chosen_sources())
+    loaded, refused = _load_each()
+    if refused and not loaded:
+        raise next(iter(refused.values()))
+    for source, error in refused.items():
+        _LOG.error("The source %s is left out, because its mapping cannot be used.\n%s", source, error)
+    return loaded
 
 
 def chosen_mappings(named: Sequence[str] = ()) -> dict[str, Mapping]:
     """The mappings of the sources named, or all that were found.
 
     Raises:
+        MappingError: The mapping of a source named cannot be loaded.
         ConfigurationError: There is no mapping file of a source named.
     """
-    found = found_mappings()
-    unknown = sorted(set(named) - set(found))
-    if unknown:
-        raise ConfigurationError(f"There is no source {unknown[0]!r}.", fix=f"Use one of: {', '.join(found)}")
-    return {code: found[code] for code in (named or found)}
+    if not named:
+        return found_mappings()
+    loaded, refused = _load_each()
+    for code in named:
+        if code in refused:
+            raise refused[code]
+        if code not in loaded:
+            raise ConfigurationError(f"There is no source {code!r}.", fix=f"Use one of: {', '.join(loaded)}")
+    return {code: loaded[code] for code in named}
+
+
+def _load_each() -> tuple[dict[str, Mapping], dict[str, MappingError]]:
+    """Mappings by source, and what is wrong with the others. Expressions are checked when they are compiled."""
+    loaded, refused = {}, {}
+    model = load_model()
+    for file in found_files():
+        try:
+            mapping = load_source(file)
+            require_valid(mapping, model, expressions=False)
+            loaded[file.stem] = mapping
+        except MappingError as error:
+            refused[file.stem] = error
+    return loaded, refused
 
 
 def without_database(sources: Sequence[str]) -> dict[str, ConfigurationError]:
