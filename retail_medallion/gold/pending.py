@@ -72,11 +72,11 @@ ON CONFLICT (consumer, source_system, role, id) DO UPDATE SET seq = nextval('met
 """
 
 
-def take(cursor: Cursor, table: GoldTable, source: str, day: dt.date) -> tuple[int, bool]:
+def take(cursor: Cursor, table: GoldTable, source: str, day: dt.date | None) -> tuple[int, bool]:
     """Read what is pending into the temporary tables `gold_taken` and `gold_wanted`.
 
     Where the day was reflected in the table before, everything the day's partition mentions is wanted as well, so that
-    materialising a day again recomputes it.
+    materialising a day again recomputes it. Without a day only what is pending is read.
 
     Returns:
         How many pending keys were read, and whether everything is wanted.
@@ -85,6 +85,8 @@ def take(cursor: Cursor, table: GoldTable, source: str, day: dt.date) -> tuple[i
     cursor.execute(_TAKE, parameters)
     cursor.execute("SELECT count(*), coalesce(bool_or(role = %s), false) FROM pg_temp.gold_taken", (EVERYTHING,))
     taken, everything = _one(cursor)
+    if day is None:
+        return int(taken), bool(everything)
     cursor.execute(_REFLECTED, parameters)
     (reflected,) = _one(cursor)
     if reflected and not everything:

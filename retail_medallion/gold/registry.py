@@ -70,3 +70,8 @@ def written_with(name: str) -> list[str]:
         one = TABLES[current]
         open_names += [*one.dimension_references.values(), *one.cascades, *one.loosens]
     return sorted(found)
+
+
+def writing_lock(name: str, source: str) -> str:
+    """Name of the advisory lock that whoever writes rows of a source into a table holds."""
+    return f"gold.{name}|{source}"

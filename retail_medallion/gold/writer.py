@@ -20,7 +20,7 @@ from retail_medallion.gold.definition import GoldTable
 from retail_medallion.gold.fragments import cursor_of
 from retail_medallion.gold.months import ensure_months
 from retail_medallion.gold.refresh import Refresh
-from retail_medallion.gold.registry import TABLES, table, written_with
+from retail_medallion.gold.registry import TABLES, table, writing_lock, written_with
 from retail_medallion.storage.partitioned import PartitionReport
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class GoldWriter:
 
     def locks(self, partition: str) -> Sequence[str]:  # noqa: ARG002 every day of a table shares its locks
         """The locks of this table and of every table whose rows it may write, of this source only."""
-        return [f"gold.{name}|{self._source}" for name in written_with(self._table.name)]
+        return [writing_lock(name, self._source) for name in written_with(self._table.name)]
 
     def write(self, connection: sa.Connection, partition: str) -> PartitionReport:
         """Bring the table up to date.
@@ -54,7 +54,15 @@ class GoldWriter:
         Raises:
             ConfigurationError: The source was never registered in Silver.
         """
-        day = dt.date.fromisoformat(partition)
+        return self._bring_up_to_date(connection, dt.date.fromisoformat(partition))
+
+    def recompute(self, connection: sa.Connection) -> PartitionReport:
+        """Compute every row of the source anew, for no day; otherwise as `write`."""
+        with cursor_of(connection) as cursor:
+            pending.mark_everything(cursor, self._table.name, self._source)
+        return self._bring_up_to_date(connection, None)
+
+    def _bring_up_to_date(self, connection: sa.Connection, day: dt.date | None) -> PartitionReport:
         with cursor_of(connection) as cursor:
             refresh = Refresh(cursor, self._source)
             self._require_source(cursor)
@@ -77,7 +85,7 @@ class GoldWriter:
                 waiting = pending.settle(cursor, self._table, self._source, scope)
             changes = refresh.changes
             return PartitionReport(
-                rows=self._rows_of(cursor, day),
+                rows=changes.written if day is None else self._rows_of(cursor, day),
                 metadata={
                     "pending_keys": taken,
                     "recomputed": wanted,
