@@ -188,6 +188,22 @@ def reconcile(sources: tuple[str, ...]) -> None:
         sys.exit(1)
 
 
+@main.command("rebuild-gold")
+@_plain_errors
+def rebuild_gold() -> None:
+    """Empty the Gold tables, alter them to what is declared and fill them from Silver. Grants and views stay."""
+    _use_embedded_servers()
+    from retail_medallion.gold.rebuild import rebuild
+    from retail_medallion.storage.postgres.session import engine
+    from retail_medallion.storage.postgres.transactions import in_transaction
+
+    done = in_transaction(engine(config.warehouse_database()), [], rebuild, where="gold")
+    for table, rows in done.rows.items():
+        console.print(f"  {table:<45} {rows:>9} rows")
+    for name in done.dropped:
+        console.print(f"  dropped gold.{name}, which is not declared", markup=False)
+
+
 @main.command()
 @click.option(
     "--scale", type=click.FloatRange(min=0.001), default=1.0, show_default=True, help="Size; 1 is about 300,000 rows."
