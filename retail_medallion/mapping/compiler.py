@@ -37,7 +37,7 @@ class CompiledBlock:
     and yields, in the order of the file: `bronze_row BIGINT`, `ingested_at TIMESTAMPTZ`, `source_key VARCHAR`, one
     column per mapped column, and three lists of column names: `failed` (the value could not be read; an unreadable row
     condition or array counts for the key column), `unmapped` (the code map has no such value) and `unmapped_strict`
-    (the same, and the map is strict).
+    (the same, and the map is strict). `strict_values` are the values of the latter, in the same order.
 
     Attributes:
         select: The rows.
@@ -96,6 +96,7 @@ class _Value:
     final: str
     unmapped: str | None = None
     strict: bool = False
+    given: str = "NULL"
 
 
 class _Compiler:
@@ -213,7 +214,7 @@ class _Compiler:
         if column.null_values:
             listed = ", ".join(literal(value.strip()) for value in column.null_values)
             final = f"CASE WHEN trim(CAST({final} AS VARCHAR)) IN ({listed}) THEN NULL ELSE {final} END"
-        unmapped, strict = None, False
+        unmapped, strict, given = None, False, final
         if column.code is not None:
             code = self._code_map(column.code, name)
             final, unmapped = _translated(final, code, enum=self._is_enum(name))
@@ -230,6 +231,7 @@ class _Compiler:
             final=final,
             unmapped=unmapped,
             strict=strict,
+            given=f"CAST({given} AS VARCHAR)",
         )
 
     def _is_enum(self, name: str) -> bool:
@@ -270,6 +272,7 @@ class _Compiler:
         ]
         loose = [f"CASE WHEN {v.unmapped} THEN {literal(v.name)} END" for v in values if v.unmapped and not v.strict]
         strict = [f"CASE WHEN {v.unmapped} THEN {literal(v.name)} END" for v in values if v.unmapped and v.strict]
+        refused = [f"CASE WHEN {v.unmapped} THEN {v.given} END" for v in values if v.unmapped and v.strict]
         finished = [
             ROW,
             "ingested_at",
@@ -278,6 +281,7 @@ class _Compiler:
             f"{_names(failed)} AS failed",
             f"{_names(loose)} AS unmapped",
             f"{_names(strict)} AS unmapped_strict",
+            f"{_names(refused)} AS strict_values",
         ]
         steps = f"{self.frame.steps()},\ncomputed AS (\n  SELECT {_lines(computed)}\n  FROM row AS {RELATION}\n)"
         return f"{steps}\nSELECT {_lines(finished)}\nFROM computed"

@@ -115,7 +115,7 @@ class BlockSelect:
         mapped = ", ".join(f"{quoted(name)} AS {quoted(f'm:{name}')}" for name in self.types)
         key = quoted(f"m:{self.entity.key}")
         key_again = "" if self.entity.key in self.types else f", source_key AS {key}"
-        fixed = "bronze_row, ingested_at, source_key, failed, unmapped, unmapped_strict"
+        fixed = "bronze_row, ingested_at, source_key, failed, unmapped, unmapped_strict, strict_values"
         return _select(f"{fixed}{', ' + mapped if mapped else ''}{key_again}", self.select)
 
     def _columns(self) -> list[Column]:
@@ -191,11 +191,23 @@ class BlockSelect:
         digits = "'[0-9]([ .-]?[0-9]){11}'"
         pile.add(
             {
-                f"f:{c.name}:card": f"coalesce(CASE WHEN regexp_matches({quoted(c.name)}, {digits})"
-                f" THEN holds_card_number({quoted(c.name)}) END, false)"
+                f"f:{c.name}:card": f"coalesce(CASE WHEN regexp_matches({value}, {digits})"
+                f" THEN holds_card_number({value}) END, false)"
                 for c in guarded
+                for value in [self._guarded_value(c)]
             }
         )
+
+    def _guarded_value(self, column: Column) -> str:
+        """The value, or the one a strict code map refused, which is kept among the reasons."""
+        mapping = self.block.columns.get(column.name)
+        if mapping is None or mapping.code is None:
+            return quoted(column.name)
+        return f"coalesce({quoted(column.name)}, {self._strict_value(column.name)})"
+
+    @staticmethod
+    def _strict_value(name: str) -> str:
+        return f"strict_values[list_position(unmapped_strict, {literal(name)})]"
 
     def _severity(self, check: Check, column: Column, flag: str) -> str:
         """What a check does to the row; the flags of those that take the value away are remembered."""
@@ -356,7 +368,13 @@ class BlockSelect:
     def _reason(self, fired: Fired) -> str:
         known = fired.column in self.types or fired.column == self.entity.key
         value = f"CAST({quoted(f'm:{fired.column}')} AS VARCHAR)" if known else "CAST(NULL AS VARCHAR)"
+        column = self.entity.columns.get(fired.column)
+        if fired.flag.endswith(":unmapped_strict"):
+            hidden = column is not None and column.pii and not column.card_guard
+            value = literal("***") if hidden else self._strict_value(fired.column)
         if fired.rule == "G11":
+            value = f"mask_card_numbers(coalesce({value}, {self._strict_value(fired.column)}))"
+        elif column is not None and column.card_guard:
             value = f"mask_card_numbers({value})"
         return (
             f"{{'rule': {literal(fired.rule)}, 'column': {literal(fired.column)}, 'value': {value},"

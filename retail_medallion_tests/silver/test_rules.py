@@ -177,6 +177,26 @@ def test_a_value_the_code_map_lacks_is_unknown_and_flagged_or_refused_where_the_
     refused = cleaned("sales", *rows, codes=strict, columns=columns)
     assert [row["status"] for row in refused.accepted] == ["completed"]
     assert refused.refusals == {("G03", "status")}
+    (reason,) = json.loads(refused.rejected[0]["reasons"])
+    assert (reason["column"], reason["value"]) == ("status", "7")
+
+
+def test_values_strict_code_maps_refuse_are_told_apart_and_hidden_where_they_must_be() -> None:
+    codes = {"strictly": {"a": "A", "strict": True}}
+    columns = {name: {"expr": name, "code": "strictly"} for name in ("method_name", "method_type")}
+    row = {**COMPLETE["payment_methods"], "method_name": "x", "method_type": " y "}
+    card = {**row, "k": "2", "method_type": "a", "method_name": "Visa 4111 1111 1111 1111"}
+    plain, hidden = cleaned("payment_methods", row, card, codes=codes, columns=columns).rejected
+    given = {r["column"]: r["value"] for r in json.loads(plain["reasons"])}
+    assert (given["method_name"], given["method_type"]) == ("x", " y ")
+    reasons = {(r["rule"], r["column"]): r["value"] for r in json.loads(hidden["reasons"])}
+    assert set(reasons.values()) == {"Visa ************1111"}
+    assert {("G03", "method_name"), ("G11", "method_name")} == set(reasons)
+    assert "4111" not in hidden["raw"] + hidden["mapped"]
+    columns = {"full_name": {"expr": "full_name", "code": "strictly"}}
+    (person,) = cleaned("customers", {"k": "1", "full_name": "Ada"}, codes=codes, columns=columns).rejected
+    assert "Ada" not in person["reasons"]
+    assert "***" in person["reasons"]
 
 
 def test_a_code_map_of_a_column_that_is_no_enumeration_says_what_it_lacks() -> None:
