@@ -184,6 +184,7 @@ class _Staging:
         source = self.mapping.source
         settings = RowSettings(
             day=self.day,
+            source=source.code,
             timezone=source.timezone,
             country=source.country,
             currency=source.currency,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -17,9 +18,21 @@ from retail_medallion.silver.standardisers.base import literal, quoted
 from retail_medallion.silver.standardisers.standards import ROW_COUNTRY
 
 SETTINGS = RowSettings(
-    day=dt.date(2026, 6, 20), timezone="Europe/Berlin", country="DE", currency="EUR", language="de", tenant="acme"
+    day=dt.date(2026, 6, 20),
+    source="shop",
+    timezone="Europe/Berlin",
+    country="DE",
+    currency="EUR",
+    language="de",
+    tenant="acme",
 )
-_TYPES = {"money": "numeric(18,4)", "quantity": "numeric(18,3)", "points": "numeric(18,2)", "rate": "numeric(9,6)"}
+_TYPES = {
+    "money": "numeric(18,4)",
+    "quantity": "numeric(18,3)",
+    "points": "numeric(18,2)",
+    "rate": "numeric(9,6)",
+    "rating": "numeric(3,2)",
+}
 
 
 def engine() -> duckdb.DuckDBPyConnection:
@@ -41,6 +54,7 @@ def clean(
     null_values: Sequence[str] = (),
     absolute: bool = False,
     column_type: str | None = None,
+    rating_scale: tuple[Decimal, Decimal] = (Decimal(1), Decimal(5)),
 ) -> list[tuple[Any, set[str]]]:
     """Canonical value and fired rules of each value; values are given as text and cast to `type_` first."""
     column = Column(
@@ -50,7 +64,16 @@ def clean(
         meaning="x",
         absolute=absolute,
     )
-    fetched = Fetched(column, quoted("m:x"), type_, settings, codes=codes, timezone=timezone, null_values=null_values)
+    fetched = Fetched(
+        column,
+        quoted("m:x"),
+        type_,
+        settings,
+        codes=codes,
+        timezone=timezone,
+        null_values=null_values,
+        rating_scale=rating_scale,
+    )
     cleaning = standardise(fetched)
     rows = ", ".join(f"({i}, {literal(value)})" for i, value in enumerate(values))
     sql = f'SELECT i, CAST(x AS {type_}) AS "m:x", {literal(country)} AS {ROW_COUNTRY} FROM (VALUES {rows}) v(i, x)'

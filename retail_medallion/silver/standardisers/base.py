@@ -12,6 +12,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 from retail_medallion.errors import MappingError
@@ -88,6 +89,7 @@ class RowSettings:
 
     Attributes:
         day: The partition: the last day the source can have recorded anything in.
+        source: Code of the source.
         timezone: IANA zone of the source.
         country: ISO 3166-1 alpha-2 code used where a row names no country.
         currency: ISO 4217 code used where a row names no currency.
@@ -98,6 +100,7 @@ class RowSettings:
     """
 
     day: dt.date
+    source: str
     timezone: str
     country: str
     currency: str
@@ -119,6 +122,7 @@ class Fetched:
         codes: Canonical values of the column's code list.
         timezone: Zone in which times without a zone are read.
         null_values: Texts that mean "no value" inside of a list; single ones are gone already.
+        rating_scale: Lowest and highest rating of the source.
     """
 
     column: Column
@@ -128,6 +132,7 @@ class Fetched:
     codes: Sequence[str] = ()
     timezone: str | None = None
     null_values: Sequence[str] = ()
+    rating_scale: tuple[Decimal, Decimal] = (Decimal(1), Decimal(5))
 
     @property
     def family(self) -> Family:

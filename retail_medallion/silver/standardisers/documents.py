@@ -106,8 +106,17 @@ def _with_snake_keys(value: Any) -> Any:
 
 def canonical_attributes(value: str) -> str | None:
     """`canonical_json` of an object with keys in lower snake_case; None where it is not an object."""
+    return _canonical(value, dict)
+
+
+def canonical_list(value: str) -> str | None:
+    """`canonical_json` of an array whose objects have keys in lower snake_case; None where it is not an array."""
+    return _canonical(value, list)
+
+
+def _canonical(value: str, wanted: type) -> str | None:
     try:
         parsed = _parse(value)
-        return _written(_with_snake_keys(parsed)) if isinstance(parsed, dict) else None
+        return _written(_with_snake_keys(parsed)) if isinstance(parsed, wanted) else None
     except (ValueError, RecursionError):
         return None

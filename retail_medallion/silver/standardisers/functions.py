@@ -18,49 +18,60 @@ from duckdb.func import ARROW, SPECIAL
 from retail_medallion.silver.standardisers import cards, contacts, documents, registers
 
 _REMEMBERED = 65_536
+# Long texts seldom come twice, and thousands of them would fill the memory.
+_LONGEST_REMEMBERED = 256
 
 
-def _over_vectors(function: Callable[..., Any], arrow_type: pa.DataType) -> Callable[..., pa.Array]:
+def _over_vectors(function: Callable[..., Any], arguments: int, arrow_type: pa.DataType) -> Callable[..., pa.Array]:
     remembered = lru_cache(maxsize=_REMEMBERED)(function)
 
+    def worked_out(value: str | None, *context: str | None) -> Any:
+        if value is None:
+            return None
+        return remembered(value, *context) if len(value) <= _LONGEST_REMEMBERED else function(value, *context)
+
     def one(values: pa.ChunkedArray) -> pa.Array:
-        return pa.array([None if v is None else remembered(v) for v in values.to_pylist()], arrow_type)
+        return pa.array([worked_out(v) for v in values.to_pylist()], arrow_type)
 
     def two(values: pa.ChunkedArray, context: pa.ChunkedArray) -> pa.Array:
         pairs = zip(values.to_pylist(), context.to_pylist(), strict=True)
-        return pa.array([None if v is None else remembered(v, c) for v, c in pairs], arrow_type)
+        return pa.array([worked_out(v, c) for v, c in pairs], arrow_type)
 
-    return two if function in _WITH_COUNTRY else one
+    return two if arguments > 1 else one
 
 
-_WITH_COUNTRY = (contacts.clean_phone, registers.clean_region)
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "canonical_attributes": documents.canonical_attributes,
-    "canonical_json": documents.canonical_json,
-    "clean_country": registers.clean_country,
-    "clean_currency": registers.clean_currency,
-    "clean_email": contacts.clean_email,
-    "clean_gln": registers.clean_gln,
-    "clean_gtin": registers.clean_gtin,
-    "clean_language": registers.clean_language,
-    "clean_phone": contacts.clean_phone,
-    "clean_region": registers.clean_region,
-    "clean_time_zone": registers.clean_time_zone,
-    "holds_card_number": cards.holds_card_number,
-    "mask_card_numbers": cards.mask_card_numbers,
-    "strip_html": documents.strip_html,
+_TEXT = (sqltypes.VARCHAR, pa.string())
+_LOGICAL = (sqltypes.BOOLEAN, pa.bool_())
+# Number of arguments (the second is a country) and type of the outcome.
+_FUNCTIONS: dict[str, tuple[Callable[..., Any], int, tuple[Any, pa.DataType]]] = {
+    "canonical_attributes": (documents.canonical_attributes, 1, _TEXT),
+    "canonical_json": (documents.canonical_json, 1, _TEXT),
+    "canonical_list": (documents.canonical_list, 1, _TEXT),
+    "clean_country": (registers.clean_country, 1, _TEXT),
+    "clean_currency": (registers.clean_currency, 1, _TEXT),
+    "clean_email": (contacts.clean_email, 1, _TEXT),
+    "clean_gln": (registers.clean_gln, 1, _TEXT),
+    "clean_gtin": (registers.clean_gtin, 1, _TEXT),
+    "clean_language": (registers.clean_language, 1, _TEXT),
+    "clean_phone": (contacts.clean_phone, 2, _TEXT),
+    "clean_region": (registers.clean_region, 2, _TEXT),
+    "clean_time_zone": (registers.clean_time_zone, 1, _TEXT),
+    "holds_card_number": (cards.holds_card_number, 1, _LOGICAL),
+    "is_tax_number": (registers.is_tax_number, 2, _LOGICAL),
+    "mask_card_numbers": (cards.mask_card_numbers, 1, _TEXT),
+    "mask_contacts": (contacts.mask_contacts, 1, _TEXT),
+    "strip_html": (documents.strip_html, 1, _TEXT),
 }
 
 
 def register_functions(connection: duckdb.DuckDBPyConnection) -> None:
     """Register every function that cleaning SQL may call."""
-    for name, function in _FUNCTIONS.items():
-        logical = function is cards.holds_card_number
+    for name, (function, arguments, (duckdb_type, arrow_type)) in _FUNCTIONS.items():
         connection.create_function(
             name,
-            _over_vectors(function, pa.bool_() if logical else pa.string()),
-            [sqltypes.VARCHAR] * (2 if function in _WITH_COUNTRY else 1),
-            sqltypes.BOOLEAN if logical else sqltypes.VARCHAR,
+            _over_vectors(function, arguments, arrow_type),
+            [sqltypes.VARCHAR] * arguments,
+            duckdb_type,
             type=ARROW,
             null_handling=SPECIAL,
         )

@@ -17,6 +17,7 @@ _PLAIN_NUMBER = r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)"
 _WHOLE_NUMBER = r"[+-]?[0-9]+([.]0*)?"
 _TRUE = ("t", "true", "y", "yes", "1", "on")
 _FALSE = ("f", "false", "n", "no", "0", "off")
+_RATING_SCALE = 8
 
 
 def _number_steps(fetched: Fetched, pattern: str, *, floats: bool) -> tuple[dict[str, str], ...]:
@@ -74,6 +75,34 @@ def rate(fetched: Fetched) -> Cleaning:
         (
             not_readable(fetched, "G02", f"is not a number that fits {fetched.column.type}"),
             Check("G13", percent, "is above 1 and was read as percent", "warn"),
+        ),
+    )
+
+
+def rating(fetched: Fetched) -> Cleaning:
+    """A rating on the scale of 1 to 5: 1 + 4 (raw - lowest) / (highest - lowest), rounded once.
+
+    Worked out in whole numbers, hundredths of the outcome over hundred-millionths of the raw value: a quotient of
+    decimals would be a floating-point number, and one rounded to fewer digits first would be rounded twice.
+    """
+    raw, units, wanted = fetched.at("w"), fetched.at("h"), numeric_type(fetched.column)
+    lowest, highest = (int(bound.scaleb(_RATING_SCALE)) for bound in fetched.rating_scale)
+    span = highest - lowest
+    in_scale = f"{units} BETWEEN {lowest} AND {highest}"
+    hundredths = f"100 + (800 * ({units} - {lowest}) + {span}) // {2 * span}"
+    value = f"CAST(CAST({hundredths} AS DECIMAL(9,0)) * CAST('0.01' AS DECIMAL(2,2)) AS {wanted})"
+    unreadable = f"{fetched.prepared} IS NOT NULL AND {raw} IS NULL"
+    named = " to ".join(f"{bound.normalize():f}" for bound in fetched.rating_scale)
+    return Cleaning(
+        (
+            *_number_steps(fetched, _PLAIN_NUMBER, floats=True),
+            {"w": f"TRY_CAST({fetched.at('n')} AS DECIMAL(20,{_RATING_SCALE}))"},
+            {"h": f"CAST({raw} * {10**_RATING_SCALE} AS HUGEINT)"},
+            {"v": f"CASE WHEN {in_scale} THEN {value} END"},
+        ),
+        (
+            Check("G02", unreadable, "is not a number"),
+            Check("G13", f"{raw} IS NOT NULL AND {fetched.value} IS NULL", f"is outside of its scale, {named}"),
         ),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gettext
 import re
 import unicodedata
 import zoneinfo
@@ -9,19 +10,25 @@ from collections import defaultdict
 from functools import cache
 
 import pycountry
-from stdnum import ean, isbn
+from stdnum import ean, get_cc_module, isbn
 from stdnum.exceptions import ValidationError
 
-# Names and codes in daily use that the register does not hold.
+# Names and codes in daily use that the register does not hold in any of the languages below.
 _COUNTRY_ALIASES = {
     "uk": "GB", "great britain": "GB", "england": "GB", "scotland": "GB", "wales": "GB", "northern ireland": "GB",
     "el": "GR", "usa": "US", "u.s.a.": "US", "u.s.": "US", "america": "US", "united states of america": "US",
     "holland": "NL", "the netherlands": "NL", "russia": "RU", "south korea": "KR", "north korea": "KP",
-    "turkey": "TR", "czech republic": "CZ", "ivory coast": "CI", "deutschland": "DE", "schweiz": "CH", "suisse": "CH",
-    "oesterreich": "AT", "österreich": "AT", "españa": "ES", "italia": "IT", "belgique": "BE", "belgië": "BE",
-    "polska": "PL", "brasil": "BR", "vatican": "VA", "macedonia": "MK", "cape verde": "CV", "swaziland": "SZ",
-    "burma": "MM",
+    "turkey": "TR", "czech republic": "CZ", "ivory coast": "CI", "oesterreich": "AT", "vatican": "VA",
+    "macedonia": "MK", "cape verde": "CV", "swaziland": "SZ", "burma": "MM", "bundesrepublik deutschland": "DE",
+    "česká republika": "CZ", "slovenská republika": "SK", "republika slovenija": "SI", "republika hrvatska": "HR",
+    "lëtzebuerg": "LU",
 }  # fmt: skip
+# Languages in which people of Europe write the name of a country: their own, or their customers'.
+_COUNTRY_LANGUAGES = (
+    "bg", "ca", "cs", "da", "de", "el", "es", "et", "eu", "fi", "fr", "ga", "gl", "hr", "hu", "is", "it", "lt", "lv",
+    "mt", "nb_NO", "nl", "nn", "pl", "pt", "pt_BR", "ro", "sk", "sl", "sv", "tr", "uk",
+)  # fmt: skip
+_LONGEST_CODE = 3
 _LANGUAGE_TAG = re.compile(
     r"(?P<language>[A-Za-z]{2,3})(?:[-_](?P<script>[A-Za-z]{4}))?(?:[-_](?P<region>[A-Za-z]{2}|[0-9]{3}))?(?:\.[A-Za-z0-9-]+)?"
 )
@@ -32,18 +39,53 @@ _ISBN_10_LENGTH = 10
 
 @cache
 def _countries() -> dict[str, str]:
+    """Codes and English names of the register, and what its catalogues call each country, with and without accents."""
     known: dict[str, str] = {}
     for country in pycountry.countries:
         for attribute in ("alpha_2", "alpha_3", "numeric", "name", "official_name", "common_name"):
             if (value := getattr(country, attribute, None)) is not None:
                 known[value.casefold()] = country.alpha_2
-    return {**known, **_COUNTRY_ALIASES}
+    known |= _COUNTRY_ALIASES
+    named: dict[str, set[str]] = defaultdict(set)
+    for name, code in _translated_countries():
+        named[name.casefold()].add(code)
+    for name, code in [*known.items(), *_translated_countries()]:
+        # A folded name as short as a code might be taken for one.
+        if len(plain := _folded(name)) > _LONGEST_CODE:
+            named[plain].add(code)
+    # A name that two languages give to two countries means neither.
+    return {name: next(iter(codes)) for name, codes in named.items() if len(codes) == 1} | known
+
+
+def _translated_countries() -> list[tuple[str, str]]:
+    return [
+        (catalogue.gettext(english), country.alpha_2)
+        for language in _COUNTRY_LANGUAGES
+        for catalogue in [gettext.translation("iso3166-1", pycountry.LOCALES_DIR, languages=[language])]
+        for country in pycountry.countries
+        for english in (country.name, getattr(country, "common_name", None))
+        if english is not None
+    ]
 
 
 def clean_country(value: str) -> str | None:
-    """ISO 3166-1 alpha-2 code of a code or an English name, or None."""
+    """ISO 3166-1 alpha-2 code of a code, or of a name in English or a language of Europe; or None."""
     wanted = value.zfill(3) if value.isascii() and value.isdigit() else value.casefold()
-    return _countries().get(wanted)
+    countries = _countries()
+    return countries.get(wanted) or countries.get(_folded(wanted))
+
+
+def is_tax_number(value: str, country: str | None) -> bool | None:
+    """Whether a VAT number has the form and check digits of its country; None where no such rules are known.
+
+    Args:
+        value: The number, with or without the letters of its country before it.
+        country: ISO 3166-1 alpha-2 code used where the number names no country.
+    """
+    prefix = value[:2].lower()
+    countries = [code for code in (prefix, (country or "").lower()) if code.isascii() and code.isalpha()]
+    modules = [module for code in countries if (module := get_cc_module(code, "vat")) is not None]
+    return any(module.is_valid(value) for module in modules) if modules else None
 
 
 @cache

@@ -41,7 +41,7 @@ def phone(fetched: Fetched) -> Cleaning:
 
 
 def country(fetched: Fetched) -> Cleaning:
-    """ISO 3166-1 alpha-2, from alpha-2, alpha-3, numeric codes and the common English names."""
+    """ISO 3166-1 alpha-2, from alpha-2, alpha-3, numeric codes and names in English or a language of Europe."""
     return _looked_up(fetched, "clean_country", "is not a country")
 
 

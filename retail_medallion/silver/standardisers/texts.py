@@ -17,6 +17,11 @@ from retail_medallion.silver.standardisers.base import (
     text_steps,
 )
 
+MAY_HOLD_A_CARD = "[0-9]([ .-]?[0-9]){11}"
+"""Pattern that every text with a card number matches: most texts need not be looked at closely."""
+
+_MAY_HOLD_CONTACTS = r"[@\x{FF20}\x{FE6B}\p{Nd}]|[(\[]\s?(?i:at|ät)"
+
 
 def _text(fetched: Fetched, clean: Callable[[str], str], value: str | None = None, *checks: Check) -> Cleaning:
     return Cleaning((*text_steps(fetched, clean), {"v": value or fetched.prepared}), checks)
@@ -87,10 +92,29 @@ def lower_text(fetched: Fetched) -> Cleaning:
 
 def html_text(fetched: Fetched) -> Cleaning:
     """Text without its markup."""
-    read, plain = fetched.fetched, fetched.prepared
+    return Cleaning((*_without_markup(fetched), {"v": clean_token(fetched.prepared)}))
+
+
+def public_text(fetched: Fetched) -> Cleaning:
+    """Text for everybody to read: without markup, its e-mail addresses and phone numbers masked.
+
+    A card number refuses the row. It is looked for before anything is masked, which would hide it.
+    """
+    plain = fetched.at("p")
+    maskable = f"regexp_matches({plain}, {literal(_MAY_HOLD_CONTACTS)})"
+    card = f"CASE WHEN regexp_matches({plain}, {literal(MAY_HOLD_A_CARD)}) THEN holds_card_number({plain}) END"
+    steps = (
+        *_without_markup(fetched),
+        {"p": clean_token(fetched.prepared)},
+        {"v": f"CASE WHEN {maskable} THEN mask_contacts({plain}) ELSE {plain} END"},
+    )
+    return Cleaning(steps, (Check("G11", card, "holds a payment card number", "reject"),))
+
+
+def _without_markup(fetched: Fetched) -> tuple[dict[str, str], ...]:
+    read = fetched.fetched
     stripped = f"CASE WHEN regexp_matches({read}, '[<&]') THEN strip_html({read}) ELSE {read} END"
-    steps = {"t": fetched.text()}, {"in": stripped}, {"v": clean_token(plain)}
-    return Cleaning(steps)
+    return {"t": fetched.text()}, {"in": stripped}
 
 
 def enum(fetched: Fetched) -> Cleaning:
@@ -114,6 +138,11 @@ def json(fetched: Fetched) -> Cleaning:
     return _json(fetched, "canonical_attributes", "is not a JSON object")
 
 
+def json_list(fetched: Fetched) -> Cleaning:
+    """A JSON array; the keys of objects in it become lower snake_case, in one canonical writing."""
+    return _json(fetched, "canonical_list", "is not a JSON array")
+
+
 def json_as_is(fetched: Fetched) -> Cleaning:
     """JSON with the keys the source gave it, in one canonical writing."""
     return _json(fetched, "canonical_json", "is not JSON")
@@ -134,5 +163,15 @@ def _json(fetched: Fetched, function: str, message: str) -> Cleaning:
 def identity(fetched: Fetched) -> Cleaning:
     """Hash of tenant and e-mail; never fetched, always made from the row's own cleaned e-mail."""
     address = quoted("v:email")
-    hashed = f"unhex(substr(sha256({literal(fetched.settings.tenant)} || chr(31) || {address}), 1, 32))"
-    return Cleaning(({"v": f"CASE WHEN {address} IS NOT NULL THEN {hashed} END"},), needs_country=True)
+    return Cleaning(({"v": _hashed(fetched.settings.tenant, address)},), needs_country=True)
+
+
+def session(fetched: Fetched) -> Cleaning:
+    """Hash of source and session token: carts of one session meet, and nobody can take the session over."""
+    return _text(fetched, clean_key, _hashed(fetched.settings.source, fetched.prepared))
+
+
+def _hashed(owner: str, value: str) -> str:
+    """First 128 bits of SHA-256 over owner, U+001F and value; NULL for NULL."""
+    hashed = f"unhex(substr(sha256({literal(owner)} || chr(31) || {value}), 1, 32))"
+    return f"CASE WHEN {value} IS NOT NULL THEN {hashed} END"

@@ -23,7 +23,8 @@ _PUT_BACK = ("30 MINUTES", "1 HOUR", "2 HOURS")
 
 def _says_never(moment: str) -> str:
     """Condition: one of the moments that databases store for "never" and "unknown"."""
-    return f"isinf({moment}) OR year({moment}) IN (1, 9999) OR {moment} = TIMESTAMP '1900-01-01'"
+    # A zone's offset may carry the first and the last moment into the year beside it.
+    return f"isinf({moment}) OR year({moment}) IN (0, 1, 9999, 10000) OR {moment} = TIMESTAMP '1900-01-01'"
 
 
 def _convertible(moment: str) -> str:
@@ -125,7 +126,8 @@ def planned_date(fetched: Fetched) -> Cleaning:
 def birth_date(fetched: Fetched) -> Cleaning:
     """A date of birth: nobody is born after the partition's day or is older than 120 on it."""
     day = fetched.settings.day
-    birthday_121 = dt.date(day.year - _OLDEST - 1, day.month, min(day.day, 28))
+    leap_day = (day.month, day.day) == (2, 29)
+    birthday_121 = dt.date(day.year - _OLDEST - 1, day.month, 28 if leap_day else day.day)
     return _calendar(fetched, max(birthday_121 + dt.timedelta(days=1), _FIRST_DATE), day)
 
 

@@ -1,0 +1,1 @@
+"""Tables of awkward values, at least a dozen for every standardiser."""
