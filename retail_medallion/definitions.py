@@ -34,15 +34,16 @@ def build_definitions(
     """
     model = model or load_model()
     mappings = found_mappings() if mappings is None else mappings
+    entities = {code: list(mapping.entities) for code, mapping in mappings.items()}
     return dg.Definitions(
         assets=_assets(model, mappings),
-        jobs=daily_jobs(mappings),
+        jobs=daily_jobs(entities),
         # One process for all steps: starting a process for each would take longer than most steps do.
         executor=dg.in_process_executor,
         resources={
             "bronze_io_manager": bronze_io_manager(),
             "warehouse_io_manager": warehouse_io_manager(),
-            "source_snapshots": SourceSnapshots(entities={code: list(m.entities) for code, m in mappings.items()}),
+            "source_snapshots": SourceSnapshots(entities=entities),
             "warehouse": Warehouse(model, mappings),
             **(resources or {}),
         },

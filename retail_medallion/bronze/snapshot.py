@@ -13,7 +13,7 @@ from typing import Self
 import psycopg2
 import psycopg2.extensions
 
-from retail_medallion.errors import ConfigurationError
+from retail_medallion.errors import ConfigurationError, RetailMedallionError, ServiceUnavailableError
 from retail_medallion.storage.postgres.failures import translated
 from retail_medallion.storage.postgres.session import fix_wire_settings
 
@@ -35,6 +35,21 @@ class SessionLimits:
     idle: int = 86_400_000
 
 
+@dataclass(frozen=True)
+class ExportedSnapshot:
+    """What another process has to know to read the same snapshot while its holder keeps it open.
+
+    Attributes:
+        snapshot_id: PostgreSQL's name of the exported snapshot.
+        taken_at: When the snapshot was taken, by the clock of the source.
+        server_version: Version of the source's server, as it prints it.
+    """
+
+    snapshot_id: str
+    taken_at: datetime
+    server_version: str
+
+
 class SourceSnapshot:
     """A read-only snapshot of one source, shared by all extracts of a run; use as a context manager.
 
@@ -44,6 +59,7 @@ class SourceSnapshot:
         connect: Opens a connection to the source.
         limits: Timeouts of the sessions.
         source: Names the source in messages.
+        exported: A snapshot that another process holds open; by default a new one is taken and held here.
 
     Attributes:
         snapshot_id: PostgreSQL's name of the exported snapshot.
@@ -56,16 +72,38 @@ class SourceSnapshot:
     server_version: str
 
     def __init__(
-        self, connect: Callable[[], Connection], *, limits: SessionLimits | None = None, source: str = "source"
+        self,
+        connect: Callable[[], Connection],
+        *,
+        limits: SessionLimits | None = None,
+        source: str = "source",
+        exported: ExportedSnapshot | None = None,
     ) -> None:
         self._connect = connect
         self._limits = limits or SessionLimits()
         self._source = source
+        self._exported = exported
         self._coordinator: Connection | None = None
+        self._entered = False
         self._idle: list[Connection] = []
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
+        if self._exported is None:
+            self._take()
+        else:
+            self.snapshot_id = self._exported.snapshot_id
+            self.taken_at = self._exported.taken_at
+            self.server_version = self._exported.server_version
+        self._entered = True
+        return self
+
+    @property
+    def exported(self) -> ExportedSnapshot:
+        """What another process needs to read the same."""
+        return ExportedSnapshot(self.snapshot_id, self.taken_at, self.server_version)
+
+    def _take(self) -> None:
         connection = self._open()
         try:
             with translated(self._source), connection.cursor() as cursor:
@@ -76,13 +114,17 @@ class SourceSnapshot:
             raise
         self.taken_at = taken_at.astimezone(UTC)
         self._coordinator = connection
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the snapshot: what this process took ends here. Safe to repeat."""
         with self._lock:
             idle, self._idle = self._idle, []
+            self._entered = False
         for connection in [*idle, self._coordinator]:
             if connection is not None:
                 with suppress(psycopg2.Error):
@@ -90,7 +132,7 @@ class SourceSnapshot:
         self._coordinator = None
 
     def _is_open(self) -> bool:
-        return self._coordinator is not None
+        return self._entered
 
     @contextmanager
     def worker(self) -> Iterator[Connection]:
@@ -122,6 +164,14 @@ class SourceSnapshot:
             with translated(self._source), connection.cursor() as cursor:
                 # Has to be the first statement of the transaction that reads.
                 cursor.execute("SET TRANSACTION SNAPSHOT %s", (self.snapshot_id,))
+        except RetailMedallionError as error:
+            connection.close()
+            raise ServiceUnavailableError(
+                "The snapshot of the source cannot be read.",
+                where=self._source,
+                why=f"the session that holds it has ended ({error.what})",
+                fix="run again: a new run takes a new snapshot",
+            ) from None
         except BaseException:
             connection.close()
             raise

@@ -3,25 +3,29 @@
 What belongs here: one line per job. What does not: when it runs (schedules and sensors).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import dagster as dg
 
 from retail_medallion.orchestration import keys
+from retail_medallion.orchestration.shared_snapshot import shared_snapshot_executor
 
-_PARALLEL = dg.multiprocess_executor.configured(
-    {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": ["retail_medallion.definitions"]}}}
-)
+_TWO_AT_A_TIME = {
+    "max_concurrent": 2,
+    "start_method": {"forkserver": {"preload_modules": ["retail_medallion.definitions"]}},
+}
 
 
-def daily_jobs(sources: Iterable[str]) -> list[Any]:
+def daily_jobs(entities: Mapping[str, Collection[str]]) -> list[Any]:
     """For each source one job in a single process, and one that gives each step a process, for days with long steps.
 
-    With a process per step every Bronze asset reads its own snapshot of the source.
+    Args:
+        entities: Entities with a Bronze asset, by source.
     """
+    parallel = parallel_executor(entities)
     jobs: list[Any] = []
-    for source in sources:
+    for source in entities:
         selection = dg.AssetSelection.key_prefixes([source])
         jobs.append(
             dg.define_asset_job(
@@ -36,7 +40,12 @@ def daily_jobs(sources: Iterable[str]) -> list[Any]:
                 f"{keys.daily_job(source)}_parallel",
                 selection,
                 description=f"The same with a process per step, two at a time: for days of {source} with long steps.",
-                executor_def=_PARALLEL,
+                executor_def=parallel,
             )
         )
     return jobs
+
+
+def parallel_executor(entities: Mapping[str, Collection[str]]) -> dg.ExecutorDefinition:
+    """A process per step, two at a time, all of which read each source as of one instant."""
+    return shared_snapshot_executor(entities).configured(_TWO_AT_A_TIME)

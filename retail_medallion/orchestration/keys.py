@@ -16,6 +16,11 @@ def asset_key(source: str, layer: str, name: str) -> dg.AssetKey:
     return dg.AssetKey([source, layer, name])
 
 
+def step(source: str, layer: str, name: str) -> str:
+    """The key Dagster gives the step of an asset."""
+    return "__".join(asset_key(source, layer, name).path)
+
+
 def group(source: str, layer: str) -> str:
     """The group an asset is shown in: one per source and layer."""
     return f"{source}_{layer}"

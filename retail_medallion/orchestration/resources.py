@@ -16,6 +16,7 @@ from retail_medallion.gold.schema import ensure_schema as ensure_gold
 from retail_medallion.mapping import Mapping as SourceMapping
 from retail_medallion.model import CanonicalModel
 from retail_medallion.orchestration import keys
+from retail_medallion.orchestration.shared_snapshot import snapshot_held_by_run
 from retail_medallion.silver.schema import ensure_schema as ensure_silver
 from retail_medallion.silver.schema import register_source
 from retail_medallion.storage.postgres.catalogue import TableName
@@ -28,9 +29,10 @@ _SCHEMA_LOCK_SECONDS = 60
 
 
 class SourceSnapshots(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """One exported snapshot per source and run, shared by all Bronze assets of the run in this process.
+    """One exported snapshot per source and run, shared by all Bronze assets of the run.
 
-    It is let go as soon as the last of them is done, because an open snapshot keeps the source from cleaning up.
+    Where each step has a process, the process of the run holds it, and lets it go. Else it is taken here and let go as
+    soon as the last of them is done, because an open snapshot keeps the source from cleaning up.
 
     Attributes:
         entities: Entities with a Bronze asset, by source.
@@ -53,7 +55,11 @@ class SourceSnapshots(dg.ConfigurableResource):  # type: ignore[type-arg]
     def of_run(self, context: dg.AssetExecutionContext, source: str) -> Iterator[SourceSnapshot]:
         """The snapshot of a source; the first asset of the run that asks takes it."""
         if source not in self._open:
-            snapshot = SourceSnapshot(lambda: connect(config.source_database(source)), source=source)
+            snapshot = SourceSnapshot(
+                lambda: connect(config.source_database(source)),
+                source=source,
+                exported=snapshot_held_by_run(context.instance, context.run.run_id, source),
+            )
             self._open[source] = snapshot.__enter__()
             self._waiting[source] = self._bronze_of_run(context, source)
         try:
