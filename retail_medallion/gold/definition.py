@@ -11,6 +11,13 @@ from typing import Literal
 
 Kind = Literal["dimension", "fact", "mart"]
 
+ADDED_MONEY = "numeric(38,4)"
+"""Type of what is added up, subtracted or multiplied: it holds 100,000 products of Silver's largest quantity and price,
+and any sum of its amounts, where Silver's own numeric(18,4) would stop a run over one wild row."""
+
+ADDED_QUANTITY = "numeric(38,3)"
+"""The same for quantities."""
+
 
 @dataclass(frozen=True)
 class Column:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from retail_medallion.gold.definition import Check, Column, Consumes, GoldTable, Notifies, provenance_columns
+from retail_medallion.gold.definition import (
+    ADDED_MONEY,
+    ADDED_QUANTITY,
+    Check,
+    Column,
+    Consumes,
+    GoldTable,
+    Notifies,
+    provenance_columns,
+)
 from retail_medallion.gold.tables.sale_lines import SALE_LINES
 
 _MONEY = "numeric(18,4)"
@@ -38,20 +47,26 @@ FROM gold.fct_sale WHERE is_revenue AND sale_type = 'sale' GROUP BY 1, 2
         ),
         Column("currency_code", "text", "currency of all amounts"),
         Column("item_count", "integer", "number of lines"),
-        Column("units", "numeric(18,3)", "units on goods, service and gift card lines, returned units negative"),
-        Column("gross_amount", _MONEY, "subtotal before discount as the sale states it, else the sum of its lines"),
+        Column("units", ADDED_QUANTITY, "units on goods, service and gift card lines, returned units negative"),
+        Column(
+            "gross_amount", ADDED_MONEY, "subtotal before discount as the sale states it, else the sum of its lines"
+        ),
         Column("discount_amount", _MONEY, "all discounts; negative where the sale is a return on balance"),
         Column("tax_amount", _MONEY, "all tax"),
         Column("shipping_amount", _MONEY, "shipping"),
         Column("other_amount", _MONEY, "fees, tips and rounding, signed"),
         Column("total_amount", _MONEY, "payable; negative for returns"),
         Column(
-            "net_revenue", _MONEY, "sum of the lines' net revenue; without lines the total less tax, shipping and other"
+            "net_revenue",
+            ADDED_MONEY,
+            "sum of the lines' net revenue; without lines the total less tax, shipping and other",
         ),
-        Column("cost_amount", _MONEY, "cost of the goods; empty if a line's cost is not known", nullable=True),
-        Column("margin_amount", _MONEY, "net revenue less cost; empty if a line's cost is not known", nullable=True),
-        Column("paid_amount", _MONEY, "succeeded payments and captures in the sale's currency, less change"),
-        Column("refunded_amount", _MONEY, "succeeded refunds and chargebacks in the sale's currency"),
+        Column("cost_amount", ADDED_MONEY, "cost of the goods; empty if a line's cost is not known", nullable=True),
+        Column(
+            "margin_amount", ADDED_MONEY, "net revenue less cost; empty if a line's cost is not known", nullable=True
+        ),
+        Column("paid_amount", ADDED_MONEY, "succeeded payments and captures in the sale's currency, less change"),
+        Column("refunded_amount", ADDED_MONEY, "succeeded refunds and chargebacks in the sale's currency"),
         Column("is_revenue", "boolean", "neither a draft nor cancelled"),
         Column("silver_partition", "date", "partition of the sale in Silver"),
     ),

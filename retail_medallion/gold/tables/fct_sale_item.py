@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from retail_medallion.gold.definition import Check, Column, Consumes, GoldTable, Notifies, provenance_columns
+from retail_medallion.gold.definition import (
+    ADDED_MONEY,
+    Check,
+    Column,
+    Consumes,
+    GoldTable,
+    Notifies,
+    provenance_columns,
+)
 from retail_medallion.gold.tables.sale_lines import SALE_LINES
 
 _MONEY = "numeric(18,4)"
@@ -45,15 +53,17 @@ GROUP BY p.product_key, p.product_name, i.currency_code ORDER BY 4 DESC LIMIT 20
         Column("line_discount", _MONEY, "discount on the line itself; negative on return lines"),
         Column(
             "allocated_discount",
-            _MONEY,
+            ADDED_MONEY,
             "share of the sale's order-level discount; negative where the sale is a return",
         ),
         Column("tax_amount", _MONEY, "tax; negative on return lines"),
         Column(
-            "net_revenue", _MONEY, "gross less both discounts, without tax; 0 on shipping, deposit and gift card lines"
+            "net_revenue",
+            ADDED_MONEY,
+            "gross less both discounts, without tax; 0 on shipping, deposit and gift card lines",
         ),
-        Column("cost_amount", _MONEY, "cost of the units; empty where not known", nullable=True),
-        Column("margin_amount", _MONEY, "net revenue less cost; empty where the cost is not known", nullable=True),
+        Column("cost_amount", ADDED_MONEY, "cost of the units; empty where not known", nullable=True),
+        Column("margin_amount", ADDED_MONEY, "net revenue less cost; empty where the cost is not known", nullable=True),
         Column("is_revenue", "boolean", "the sale is neither a draft nor cancelled"),
         Column(
             "original_sale_item_key",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retail_medallion.gold.definition import Check, Column, Consumes, GoldTable, provenance_columns
+from retail_medallion.gold.definition import ADDED_MONEY, Check, Column, Consumes, GoldTable, provenance_columns
 
 _MONEY = "numeric(18,4)"
 
@@ -40,7 +40,7 @@ GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
         Column("amount", _MONEY, "amount, always positive"),
         Column(
             "signed_amount",
-            _MONEY,
+            ADDED_MONEY,
             "gained: payments and captures less change, refunds and chargebacks negative, 0 unless it succeeded",
         ),
         Column("fee_amount", _MONEY, "provider fee", nullable=True),

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from retail_medallion.gold.definition import Check, Column, Consumes, GoldTable, provenance_columns
-
-_MONEY = "numeric(18,4)"
+from retail_medallion.gold.definition import (
+    ADDED_MONEY,
+    ADDED_QUANTITY,
+    Check,
+    Column,
+    Consumes,
+    GoldTable,
+    provenance_columns,
+)
 
 TABLE = GoldTable(
     name="mart_daily_sales",
@@ -27,16 +33,16 @@ GROUP BY 1, 2 ORDER BY 1, 2
         Column("channel", "text", "where it was sold"),
         Column("currency_code", "text", "currency of all amounts; amounts of two currencies are never added"),
         Column("line_count", "integer", "number of lines"),
-        Column("units", "numeric(18,3)", "units sold, returns not deducted; no shipping, fee or deposit lines"),
+        Column("units", ADDED_QUANTITY, "units sold, returns not deducted; no shipping, fee or deposit lines"),
         Column(
-            "returned_units", "numeric(18,3)", "units returned: on return lines, or counted on the line that was sold"
+            "returned_units", ADDED_QUANTITY, "units returned: on return lines, or counted on the line that was sold"
         ),
-        Column("gross_amount", _MONEY, "before discount, returns deducted"),
-        Column("discount_amount", _MONEY, "line discounts and shares of order-level discounts, returns deducted"),
-        Column("net_revenue", _MONEY, "without tax, shipping, deposits and gift cards, returns deducted"),
-        Column("tax_amount", _MONEY, "tax, returns deducted"),
-        Column("cost_amount", _MONEY, "cost of the lines whose cost is known"),
-        Column("margin_amount", _MONEY, "net revenue less cost of the lines whose cost is known"),
+        Column("gross_amount", ADDED_MONEY, "before discount, returns deducted"),
+        Column("discount_amount", ADDED_MONEY, "line discounts and shares of order-level discounts, returns deducted"),
+        Column("net_revenue", ADDED_MONEY, "without tax, shipping, deposits and gift cards, returns deducted"),
+        Column("tax_amount", ADDED_MONEY, "tax, returns deducted"),
+        Column("cost_amount", ADDED_MONEY, "cost of the lines whose cost is known"),
+        Column("margin_amount", ADDED_MONEY, "net revenue less cost of the lines whose cost is known"),
         Column("lines_without_cost", "integer", "lines left out of cost and margin"),
     ),
     primary_key=("source_key", "sale_date", "location_key", "product_key", "channel", "currency_code"),
