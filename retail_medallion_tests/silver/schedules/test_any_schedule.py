@@ -192,5 +192,6 @@ def test_a_few_schedules_leave_what_the_definitions_say(schedules: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(0)
 def test_any_schedule_leaves_what_the_definitions_say(schedules: Any) -> None:
     _try(schedules, int(os.environ.get(EXAMPLES_VARIABLE, "500")))
