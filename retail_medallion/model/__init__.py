@@ -1,5 +1,5 @@
 """The canonical model as data, and the classes that read it."""
 
-from retail_medallion.model.canonical import CanonicalModel, Column, Entity, Rule, load_model
+from retail_medallion.model.canonical import CanonicalModel, Column, Entity, Finding, Rule, load_model
 
-__all__ = ["CanonicalModel", "Column", "Entity", "Rule", "load_model"]
+__all__ = ["CanonicalModel", "Column", "Entity", "Finding", "Rule", "load_model"]

@@ -7,6 +7,7 @@ in Dagster and documentation are made from the classes here. A new column is one
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -144,8 +145,55 @@ class Rule(BaseModel):
     message: str
 
 
+class Finding(BaseModel):
+    """A rule that needs other rows: it never refuses a row, and is computed again when one of the rows changes.
+
+    Attributes:
+        id: Name of the rule; its full id is `<entity>.<id>`.
+        column: The column it speaks of.
+        message: What is wrong, in words.
+        severity: `error` where the source contradicts itself, `warn` where somebody should look.
+        scope: The column whose values tell what is looked at again; every entity of `drivers` has it.
+        drivers: Entities a change of which the rule depends on, through their column `scope`, or `<entity>.<column>`
+            where it is another one. The entity of the rule is among them.
+        reach: PostgreSQL query that leads from the values of such other columns to scope ids. It may use `{wanted}`
+            (role text, id text: the changed values by name of their column) and what `query` may use.
+        query: PostgreSQL query that gives the findings: scope, id (key of the entity of the rule), expected, actual. It
+            may use `{scope}` (id text: the scope ids looked at), `{<entity>}` (its live rows), `{all_<entity>}` (its
+            deleted rows too), `{findings}` (what the rule has found so far) and the entity's own `relations`. A query
+            without `{scope}` is computed as a whole each time.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    column: str
+    message: str
+    severity: Literal["warn", "error"] = "warn"
+    scope: str
+    drivers: tuple[str, ...]
+    reach: str | None = None
+    query: str
+
+
+JUDGED_ACROSS_ROWS = frozenset({"distinct", "relations", "findings"})
+"""Settings of an entity that no row of Silver depends on."""
+
+
 class Entity(BaseModel):
-    """One canonical table: its key, its columns in order and its row rules."""
+    """One canonical table: its key, its columns in order and its rules.
+
+    Attributes:
+        entity: Name of the table.
+        description: What one row is.
+        key: Column of the source's own key.
+        columns: Business columns in order.
+        ordered: Pairs of times of which the first may not be later than the second.
+        rules: Rules of one row.
+        distinct: Columns whose value belongs to one live key; that several share one is a finding.
+        relations: Queries by name that several findings of the entity are made from.
+        findings: Rules that need other rows.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -155,6 +203,9 @@ class Entity(BaseModel):
     columns: dict[str, Column]
     ordered: list[tuple[str, str]] = Field(default_factory=list)
     rules: list[Rule] = Field(default_factory=list)
+    distinct: tuple[str, ...] = ()
+    relations: dict[str, str] = Field(default_factory=dict)
+    findings: list[Finding] = Field(default_factory=list)
 
     @model_validator(mode="before")
     @classmethod
@@ -167,6 +218,7 @@ class Entity(BaseModel):
         named = [self.key, *(name for pair in self.ordered for name in pair), *(rule.column for rule in self.rules)]
         named += [c.currency for c in self if c.currency] + [c.of for c in self if c.of]
         named += [c.sign.by for c in self if c.sign]
+        named += [*self.distinct, *(finding.column for finding in self.findings)]
         unknown = sorted({name for name in named if name not in self.columns})
         if unknown:
             raise ValueError(f"{self.entity} names columns it does not have: {', '.join(unknown)}")
@@ -204,7 +256,7 @@ class CanonicalModel:
     Attributes:
         entities: Entity name to entity, in dependency-free alphabetical order.
         codes: Code list name to its values; `unknown` is not listed and always allowed.
-        version: Hash of the files the model was read from.
+        version: Hash of all that a row of Silver depends on; findings are no part of a row.
     """
 
     entities: Mapping[str, Entity]
@@ -251,15 +303,16 @@ def _read(root: Traversable) -> CanonicalModel:
     content = hashlib.sha256()
     entities: dict[str, Entity] = {}
     for file in _yaml_files(root / "entities"):
-        text = file.read_text(encoding="utf-8")
-        content.update(text.encode())
         try:
-            entity = Entity.model_validate(yaml.safe_load(text))
+            data = yaml.safe_load(file.read_text(encoding="utf-8"))
+            entity = Entity.model_validate(data)
         except (ValidationError, yaml.YAMLError, KeyError, TypeError) as error:
             raise ModelError(
                 "An entity of the canonical model is malformed.", where=file.name, why=str(error)
             ) from error
         entities[entity.entity] = entity
+        of_rows = {name: value for name, value in data.items() if name not in JUDGED_ACROSS_ROWS}
+        content.update(json.dumps(of_rows, default=str).encode())
     codes: dict[str, tuple[str, ...]] = {}
     for file in _yaml_files(root / "codes"):
         text = file.read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ from sqlalchemy.schema import CreateSchema
 from retail_medallion.mapping import Mapping
 from retail_medallion.model import CanonicalModel, Entity
 from retail_medallion.silver import tables, views
+from retail_medallion.silver.findings.schema import ensure_findings
 from retail_medallion.storage.postgres.session import raw_connection
 
 _SCHEMA_LOCK = "retail_medallion.schema"
@@ -27,13 +28,14 @@ def take_schema_lock(connection: sa.Connection) -> None:
 def ensure_schema(connection: sa.Connection, model: CanonicalModel) -> None:
     """Create the schemas and tables of Silver that do not exist yet, and bring its views up to date.
 
-    No table that exists is changed. Runs in the caller's transaction.
+    No table that exists is changed, but for indexes that findings look rows up by. Runs in the caller's transaction.
     """
     take_schema_lock(connection)
     for schema in tables.SCHEMAS:
         connection.execute(CreateSchema(schema, if_not_exists=True))
     tables.metadata.create_all(connection)
     tables.model_metadata(model).create_all(connection)
+    ensure_findings(connection, model)
     views.replace_views(connection, views.outdated_views(connection, model))
 
 

@@ -94,6 +94,31 @@ def versions_table(entity: Entity, into: sa.MetaData | None = None) -> sa.Table:
     )
 
 
+def _joined_columns(entity: Entity) -> tuple[str, ...]:
+    """Columns by whose value findings look for rows of the entity, beside its key."""
+    references = [c.name for c in entity if c.references]
+    drivers = [driver.partition(".") for finding in entity.findings for driver in finding.drivers]
+    own = [finding.scope for finding in entity.findings]
+    named = [column for name, _, column in drivers if name == entity.entity and column]
+    wanted = dict.fromkeys([*references, *entity.distinct, *own, *named])
+    return tuple(name for name in wanted if name in entity.columns and name != entity.key)
+
+
+def _join_indexes(entity: Entity) -> list[sa.Index]:
+    """The indexes those look-ups use; rows without a value are in none of them."""
+    made = []
+    for name in _joined_columns(entity):
+        column = entity.columns[name]
+        if column.delete_scope:
+            continue  # The current table has that one anyway.
+        present = sa.text(f'"{name}" IS NOT NULL')
+        if column.type.endswith("[]"):
+            made.append(sa.Index(f"{entity.entity}_by_{name}", name, postgresql_using="gin", postgresql_where=present))
+        else:
+            made.append(sa.Index(f"{entity.entity}_by_{name}", "source_system", name, postgresql_where=present))
+    return made
+
+
 def current_table(entity: Entity, into: sa.MetaData | None = None) -> sa.Table:
     """`silver.<entity>`: the current state, one row per key, deleted keys flagged and kept."""
     scopes = [c.name for c in entity if c.delete_scope]
@@ -107,6 +132,7 @@ def current_table(entity: Entity, into: sa.MetaData | None = None) -> sa.Table:
         sa.Column("effective_partition", sa.Date(), nullable=False, comment="partition that settled the state"),
         sa.PrimaryKeyConstraint("source_system", entity.key),
         *(sa.Index(f"{entity.entity}_by_{name}", "source_system", name) for name in scopes),
+        *_join_indexes(entity),
         sa.Index(f"{entity.entity}_by_winner", "source_system", "winner_partition"),
         schema="silver",
         comment=f"{entity.description} Current state, one row per key.",
@@ -226,6 +252,41 @@ pending = sa.Table(
     sa.Column("seq", sa.BigInteger(), PENDING_SEQUENCE, nullable=False, server_default=PENDING_SEQUENCE.next_value()),
     schema="meta",
     comment="Keys whose change a consumer has not taken up yet. Empty means up to date.",
+)
+
+finding = sa.Table(
+    "finding",
+    metadata,
+    sa.Column("rule", sa.Text(), nullable=False, comment="full id of the rule; silver_meta.finding_rule has its words"),
+    sa.Column("source_system", sa.Text(), nullable=False),
+    sa.Column("entity", sa.Text(), nullable=False),
+    sa.Column("id", sa.Text(), nullable=False, comment="key of the row it speaks of"),
+    sa.Column("scope", sa.Text(), nullable=False, comment="what was looked at: a sale, a product, a shared value"),
+    sa.Column(
+        "as_of_partition", sa.Date(), nullable=False, comment="partition that settled the state of the row it speaks of"
+    ),
+    sa.Column("expected", sa.Text()),
+    sa.Column("actual", sa.Text()),
+    sa.Column("delta", sa.Numeric(), comment="actual less expected, where both are numbers"),
+    sa.Column("severity", sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint("source_system", "rule", "scope", "id"),
+    sa.Index("finding_by_id", "source_system", "rule", "id"),
+    schema="silver_meta",
+    comment="What is wrong across rows now. A function of current Silver; no row is refused for it.",
+)
+
+finding_rule = sa.Table(
+    "finding_rule",
+    metadata,
+    sa.Column("source_system", sa.Text(), primary_key=True),
+    sa.Column("rule", sa.Text(), primary_key=True),
+    sa.Column("entity", sa.Text(), nullable=False),
+    sa.Column("column_name", sa.Text(), nullable=False),
+    sa.Column("message", sa.Text(), nullable=False),
+    sa.Column("severity", sa.Text(), nullable=False),
+    sa.Column("version", sa.Text(), nullable=False, comment="the declaration its findings were made by"),
+    schema="silver_meta",
+    comment="The finding rules that hold for a source, in words.",
 )
 
 SCHEMAS = ("meta", "silver", "silver_versions", "silver_meta", "silver_quarantine")

@@ -138,11 +138,13 @@ class Warehouse:
             return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
     def pending(self, source: str) -> set[tuple[str, str, str]]:
+        """What Gold has not taken up; others use the queue too."""
         return {
             (c, r, i)
             for c, r, i in self.execute(
                 "SELECT consumer, role, id FROM meta.pending WHERE source_system = %s", (source,)
             )
+            if c in TABLES
         }
 
 
