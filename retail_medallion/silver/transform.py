@@ -9,7 +9,6 @@ no order of rows or batches decides anything. Rows stream through DuckDB, which 
 from __future__ import annotations
 
 import datetime as dt
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,6 +36,7 @@ from retail_medallion.silver.counts import (
 from retail_medallion.silver.staging import BlockSelect, staged_columns
 from retail_medallion.silver.standardisers import RowSettings, register_functions
 from retail_medallion.silver.standardisers.base import clean_key, quoted
+from retail_medallion.storage.temporary import temporary_folder
 
 _ROWS_PER_BATCH = 50_000
 _WHOLE_TABLE = "*"
@@ -133,7 +133,7 @@ def transform(
     limits = limits or EngineLimits()
     described = model.entity(entity)
     where = f"{mapping.source.code}/silver/{entity}, partition {day}"
-    with tempfile.TemporaryDirectory(prefix="retail-medallion-", dir=limits.spill_to) as spill:
+    with temporary_folder(limits.spill_to) as spill:
         connection = new_duckdb(limits.memory, limits.threads, spill)
         try:
             register_functions(connection)

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from retail_medallion.errors import ConfigurationError, DataContractError, ObjectVerificationError
 from retail_medallion.storage.digest import ContentDigest
+from retail_medallion.storage.temporary import temporary_folder
 
 FORMAT_VERSION = "1"
 _FOOTER_KEY = b"parquet_store"
@@ -55,8 +56,8 @@ class WrittenFile:
 def workspace() -> Iterator[Path]:
     """A private temporary directory that is gone afterwards; a full disk is reported as such."""
     try:
-        with tempfile.TemporaryDirectory(prefix="parquet-") as directory:
-            yield Path(directory)
+        with temporary_folder() as directory:
+            yield directory
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
