@@ -34,17 +34,17 @@ line AS (
     JOIN silver.sales s ON s.source_system = %(source)s AND s.sale_id = scope.id AND NOT s.is_deleted AND NOT s.is_test
     JOIN silver.sale_items i ON i.source_system = s.source_system AND i.sale_id = s.sale_id AND NOT i.is_deleted
 ), document AS (
-    SELECT sale_id,
-           CASE WHEN sum(gross_amount) < 0 THEN -1 WHEN sum(gross_amount) > 0 THEN 1
-                WHEN min(sale_type) = 'return' OR min(total_amount) < 0 THEN -1 ELSE 1 END AS direction,
-           greatest(min(sale_discount) - sum(discount_amount), 0) AS order_discount,
-           greatest(min(currency_digits), min_scale(min(sale_discount) - sum(discount_amount))) AS digits
-    FROM line GROUP BY sale_id
+    SELECT line.*,
+           CASE WHEN sum(gross_amount) OVER sale < 0 THEN -1 WHEN sum(gross_amount) OVER sale > 0 THEN 1
+                WHEN sale_type = 'return' OR total_amount < 0 THEN -1 ELSE 1 END AS direction,
+           greatest(sale_discount - sum(discount_amount) OVER sale, 0) AS order_discount,
+           greatest(currency_digits, min_scale(sale_discount - sum(discount_amount) OVER sale)) AS digits
+    FROM line WINDOW sale AS (PARTITION BY sale_id)
 ), weighed AS (
-    SELECT line.*, d.direction, d.digits, trunc(d.order_discount * 10::numeric ^ d.digits) AS coins,
-           CASE WHEN line.is_merchandise
-                THEN greatest(trunc(line.gross_amount * d.direction * 10000), 0) ELSE 0 END AS weight
-    FROM line JOIN document d ON d.sale_id = line.sale_id
+    SELECT document.*, trunc(order_discount * 10::numeric ^ digits) AS coins,
+           CASE WHEN is_merchandise
+                THEN greatest(trunc(gross_amount * direction * 10000), 0) ELSE 0 END AS weight
+    FROM document
 ), balanced AS (
     SELECT weighed.*,
            CASE WHEN sum(weight) OVER sale = 0 THEN 1 ELSE weight END AS share,
