@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from retail_medallion.embedded.postgres import EmbeddedPostgres
 from retail_medallion.silver.findings import finding_rules
 from retail_medallion_tests.servers import fresh_database_on
 from retail_medallion_tests.silver.finding_examples import EXAMPLES, Example, Rows
-from retail_medallion_tests.silver.findings_world import MODEL, World
+from retail_medallion_tests.silver.findings_oracle import DISTINCT, REFERENCES, findings
+from retail_medallion_tests.silver.findings_world import DAY, MODEL, NOON, World
 
 RULES = finding_rules(MODEL)
 _numbers = count()
@@ -59,3 +64,87 @@ def test_the_rule_speaks_of_the_row_and_is_silent_when_it_is_mended(
 def test_every_declared_rule_has_an_example() -> None:
     declared = {f"{entity.entity}.{finding.id}" for entity in MODEL.entities.values() for finding in entity.findings}
     assert {example.rule for example in EXAMPLES} == declared
+
+
+def _rows(key: str, keys: str, **columns: st.SearchStrategy[Any]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Rows of some of the keys; some are deleted."""
+    row = st.fixed_dictionaries({**columns, "is_deleted": st.sampled_from([False, False, True])})
+    return st.dictionaries(st.sampled_from(keys), row, max_size=len(keys)).map(
+        lambda rows: [{key: name, **rows[name]} for name in sorted(rows)]
+    )
+
+
+def _one_of(*values: Any) -> st.SearchStrategy[Any]:
+    return st.sampled_from(values)
+
+
+_times = _one_of(*(NOON + dt.timedelta(hours=n) for n in range(3)))
+_content = {
+    "products": _rows("product_id", "pq", sku=_one_of("A", "B", None)),
+    "customers": _rows("customer_id", "klm", email=_one_of("a@b.example", "c@b.example", None)),
+    "coupons": _rows("coupon_id", "cd"),
+    "sales": _rows(
+        "sale_id",
+        "ST",
+        subtotal_amount=_one_of(10, 20),
+        customer_id=_one_of("k", "l", None),
+        original_sale_id=_one_of("S", "U", None),
+        coupon_ids=_one_of(["c"], ["c", "d"], None),
+    ),
+    "sale_items": _rows(
+        "sale_item_id",
+        "1234",
+        sale_id=_one_of("S", "T"),
+        product_id=_one_of("p", "q", None),
+        gross_amount=_one_of(10, 20),
+        line_type=_one_of("sale", "return"),
+        original_sale_item_id=_one_of("1", "2", None),
+    ),
+    "loyalty_transactions": _rows(
+        "loyalty_transaction_id",
+        "123",
+        loyalty_account_id=_one_of("a", None),
+        customer_id=_one_of("k", "l"),
+        points=_one_of(-2, -1, 1, 2),
+        occurred_at=_times,
+    ),
+    "stock_movements": _rows(
+        "stock_movement_id",
+        "1234",
+        product_id=_one_of("p", "q"),
+        location_id=_one_of("l"),
+        movement_type=_one_of("purchase_receipt", "sale_issue", "count"),
+        quantity=_one_of(-2, -1, 1, 2),
+        business_date=_one_of(DAY, DAY + dt.timedelta(days=1)),
+        occurred_at=_times,
+    ),
+}
+_write = st.sampled_from(sorted(_content)).flatmap(
+    lambda entity: st.tuples(st.just(entity), _one_of(DAY, DAY + dt.timedelta(days=1)), _content[entity])
+)
+_schedule = st.lists(st.one_of(_write, _write, _write, st.none()), min_size=2, max_size=12)
+_SAID_AGAIN = {
+    *(f"G08.{entity}.{column}" for entity, links in REFERENCES.items() for column in links),
+    *(f"G09.{entity}.{column}" for entity, columns in DISTINCT.items() for column in columns),
+    "sales.items_do_not_add_up",
+    "loyalty_transactions.balance_below_zero",
+    "stock_movements.stock_below_zero",
+}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(schedule=_schedule)
+def test_any_writes_and_refreshes_find_what_the_rows_say(
+    world: World, schedule: list[tuple[str, dt.date, list[dict[str, Any]]] | None]
+) -> None:
+    source, mapped = f"shop{next(_numbers)}", frozenset(_content)
+    record: dict[str, dict[dt.date, list[dict[str, Any]]]] = {}
+    for step in [*schedule, None]:
+        if step is not None:
+            entity, day, rows = step
+            world.write(source, entity, rows, day)
+            record.setdefault(entity, {})[day] = rows
+            continue
+        world.refresh(source, mapped)
+        assert {finding for finding in world.found(source) if finding[0] in _SAID_AGAIN} == findings(record)
+    assert world.differing(source, mapped) == 0

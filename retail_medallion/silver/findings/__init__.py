@@ -8,7 +8,8 @@ from retail_medallion.silver.findings.refresh import (
     recompute_findings,
     refresh_findings,
 )
-from retail_medallion.silver.findings.rules import FindingRule, active_rules, finding_rules
+from retail_medallion.silver.findings.registry import active_rules, finding_rules
+from retail_medallion.silver.findings.rules import FindingRule
 
 __all__ = [
     "FindingChanges",

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from psycopg2 import sql
 
 from retail_medallion.silver.findings import statements
+from retail_medallion.silver.findings.registry import active_rules
 from retail_medallion.silver.findings.relations import render
-from retail_medallion.silver.findings.rules import FindingRule, active_rules
+from retail_medallion.silver.findings.rules import FindingRule
 from retail_medallion.silver.findings.schema import CONSUMER
 from retail_medallion.storage.postgres.session import raw_connection
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from psycopg2 import sql
 
-from retail_medallion.mapping.currencies import minor_units
 from retail_medallion.model import CanonicalModel, Entity
+from retail_medallion.model.currencies import minor_units
 
 _USUAL_DIGITS = 2
 

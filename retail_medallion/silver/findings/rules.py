@@ -1,20 +1,16 @@
-"""The finding rules of a model as they run: those its entities declare, and those that follow from its columns."""
+"""A finding rule as it runs, and the rules that the entities of a model declare."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from retail_medallion.errors import ModelError
-from retail_medallion.model import CanonicalModel, Column, Entity, Finding
+from retail_medallion.model import CanonicalModel, Entity, Finding
 from retail_medallion.silver.findings import relations, statements
 from retail_medallion.silver.findings.relations import names_in, relation
-from retail_medallion.silver.statements import departed
-
-UNKNOWN_REFERENCE = "G08"
-SHARED_VALUE = "G09"
 
 
 @dataclass(frozen=True)
@@ -62,33 +58,16 @@ class FindingRule:
         return hashlib.sha256(repr(meaning).encode()).hexdigest()[:16]
 
 
-def finding_rules(model: CanonicalModel) -> dict[str, FindingRule]:
-    """All rules of the model by id.
+def declared_rules(model: CanonicalModel) -> Iterator[FindingRule]:
+    """The rules written down in the entities.
 
     Raises:
-        ModelError: A rule names an entity, a column or a relation that does not exist.
+        ModelError: A rule names an entity, a column or a relation that does not exist, or reads rows of which nobody
+            tells it.
     """
-    rules: dict[str, FindingRule] = {}
     for entity in model.entities.values():
-        for column in entity:
-            if column.references:
-                rule = _unknown_reference(entity, column, model.entity(column.references))
-                rules[rule.id] = rule
-        for name in entity.distinct:
-            rule = _shared_value(entity, entity.columns[name])
-            rules[rule.id] = rule
         for finding in entity.findings:
-            rule = _declared(model, entity, finding)
-            if rule.id in rules:
-                raise ModelError("A finding is declared twice.", where=rule.id)
-            rules[rule.id] = rule
-    return rules
-
-
-def active_rules(model: CanonicalModel, entities: Collection[str]) -> dict[str, FindingRule]:
-    """The rules that hold for a source that maps these entities."""
-    mapped = set(entities)
-    return {name: rule for name, rule in finding_rules(model).items() if rule.needs <= mapped}
+            yield _declared(model, entity, finding)
 
 
 def _declared(model: CanonicalModel, entity: Entity, finding: Finding) -> FindingRule:
@@ -139,66 +118,3 @@ def _declared(model: CanonicalModel, entity: Entity, finding: Finding) -> Findin
         needs=frozenset(name for name, _ in drivers),
         by_scope="scope" in names_in(relation(finding.query, entity)),
     )
-
-
-def _unknown_reference(entity: Entity, column: Column, target: Entity) -> FindingRule:
-    """A live row names a key that has no row at all; a deleted one keeps its row.
-
-    That a key has no row any more is told; that it has one now is looked up for the findings there are. So the many
-    keys that come and are referred to by nobody cost nothing.
-    """
-    holds = "r.{0} @> ARRAY[k.id]" if column.type.endswith("[]") else "r.{0} = k.id"
-    return FindingRule(
-        id=f"{UNKNOWN_REFERENCE}.{entity.entity}.{column.name}",
-        entity=entity.entity,
-        key=entity.key,
-        column=column.name,
-        message=f"{column.name} names a key that {target.entity} does not have",
-        severity="warn",
-        scope=column.name,
-        drivers=((entity.entity, column.name), (target.entity, departed(target.key))),
-        reach=f"SELECT id FROM {{wanted}} w WHERE role = '{departed(target.key)}'",
-        # OFFSET 0 keeps the planner from asking the referring rows first: nearly every key is known.
-        query=f"SELECT k.id AS scope, r.{entity.key} AS id, k.id AS expected, NULL AS actual"
-        f" FROM (SELECT s.id FROM {{scope}} s WHERE NOT EXISTS"
-        f" (SELECT FROM {{all_{target.entity}}} t WHERE t.{target.key} = s.id) OFFSET 0) k"
-        f" JOIN {{{entity.entity}}} r ON {holds.format(column.name)}",
-        needs=frozenset({entity.entity, target.entity}),
-        solved=f"EXISTS (SELECT FROM {{all_{target.entity}}} t WHERE t.{target.key} = f.scope)",
-    )
-
-
-def _shared_value(entity: Entity, column: Column) -> FindingRule:
-    """Several live rows have the same value; the scope is the value, or its hash where it is personal.
-
-    A key that changed may have left a group of which only its former fellows still tell.
-    """
-    key, name = entity.key, column.name
-    stored = "md5(id)" if column.pii else "id"
-    own = f"{{{entity.entity}}}"
-    return FindingRule(
-        id=f"{SHARED_VALUE}.{entity.entity}.{name}",
-        entity=entity.entity,
-        key=key,
-        column=name,
-        message=f"several rows have the same {name}",
-        severity="warn",
-        scope=f"value of {name}",
-        drivers=((entity.entity, key),),
-        reach=f"SELECT r.{name}::text AS id FROM {{wanted}} w JOIN {own} r ON r.{key} = w.id"
-        f" WHERE w.role = '{key}' AND r.{name} IS NOT NULL"
-        f" UNION SELECT r.{name}::text FROM {{wanted}} w JOIN {{findings}} f ON f.id = w.id"
-        f" JOIN {{findings}} g ON g.scope = f.scope JOIN {own} r ON r.{key} = g.id"
-        f" WHERE w.role = '{key}' AND r.{name} IS NOT NULL",
-        query=f"SELECT {stored.replace('id', 'g.id')} AS scope, r.{key} AS id, 1 AS expected, g.keys AS actual"
-        f" FROM (SELECT k.id, count(*) AS keys FROM {{scope}} k JOIN {own} r ON r.{name} = k.id::{column.type}"
-        f" GROUP BY k.id HAVING count(*) > 1) g JOIN {own} r ON r.{name} = g.id::{column.type}",
-        needs=frozenset({entity.entity}),
-        stored_scope=stored,
-        replaces_own=True,
-    )
-
-
-def consumed(model: CanonicalModel) -> Iterator[tuple[str, str]]:
-    """(entity, role) of every change the rules want to hear of."""
-    yield from sorted({driver for rule in finding_rules(model).values() for driver in rule.drivers})

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from retail_medallion.model import CanonicalModel
+from retail_medallion.silver.findings.registry import consumed
 from retail_medallion.silver.findings.relations import minor_unit_function
-from retail_medallion.silver.findings.rules import consumed
 from retail_medallion.silver.tables import current_table
 from retail_medallion.storage.postgres.session import raw_connection
 
@@ -27,7 +27,7 @@ def ensure_findings(connection: sa.Connection, model: CanonicalModel) -> None:
         if row is None or row[0] != function:
             cursor.execute(function)
             cursor.execute("COMMENT ON FUNCTION silver_meta.minor_unit(text) IS %s", (function,))
-        wanted = set(consumed(model))
+        wanted = consumed(model)
         cursor.execute("SELECT entity, role FROM meta.consumer WHERE consumer = %s", (CONSUMER,))
         if set(cursor.fetchall()) == wanted:
             return
