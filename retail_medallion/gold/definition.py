@@ -9,6 +9,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
+from retail_medallion.gold import keys
+
 Kind = Literal["dimension", "fact", "mart"]
 
 ADDED_MONEY = "numeric(38,4)"
@@ -185,7 +187,15 @@ class GoldTable:
         """Hash of what its rows depend on: a change needs every row computed anew."""
         inferred = [c.inferred for c in self.columns]
         return _digest(
-            self.shape, inferred, self.select, self.all_ids, self.expand, self.waiting, self.consumes, self.scope_value
+            self.shape,
+            inferred,
+            self.select,
+            self.all_ids,
+            self.expand,
+            self.waiting,
+            self.consumes,
+            self.scope_value,
+            keys.CREATE_FUNCTIONS,
         )
 
     @property

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import uuid
 
+from retail_medallion.model.currencies import minor_units
+
 SEPARATOR = "\x1f"
 """Between the parts of a key. Source keys never hold control characters, so no two tuples serialise alike."""
 
@@ -37,7 +39,7 @@ def member_key(entity: str, source_system: str, id_: str | None) -> uuid.UUID:
 # decode(.., 'escape') is immutable where convert_to() is not, so that the planner folds the function into the query:
 # called row by row it would cost more than the hash. Its result is UTF-8 because the database is (checked when the
 # schema is made); the doubled backslashes undo the only escape it knows.
-CREATE_FUNCTIONS = r"""
+_CREATE_MEMBER_KEY = r"""
 CREATE OR REPLACE FUNCTION gold.member_key(entity text, source_system text, id text) RETURNS uuid
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN id IS NULL THEN '00000000-0000-0000-0000-000000000000'::uuid
@@ -46,15 +48,26 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 COMMENT ON FUNCTION gold.member_key(text, text, text) IS
     'Surrogate key: first 128 bits of sha256(entity, U+001F, source_system, U+001F, id); nil for no id.';
-
-CREATE OR REPLACE FUNCTION gold.minor_digits(currency_code text) RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE
-        WHEN currency_code IN ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI',
-                              'VND', 'VUV', 'XAF', 'XOF', 'XPF') THEN 0
-        WHEN currency_code IN ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') THEN 3
-        WHEN currency_code IN ('CLF', 'UYW') THEN 4
-        ELSE 2 END
-$$;
-COMMENT ON FUNCTION gold.minor_digits(text) IS 'Decimal digits of the smallest unit of an ISO 4217 currency.';
 """
+
+_USUAL_DIGITS = 2
+
+
+def _create_minor_digits() -> str:
+    by_digits: dict[int, list[str]] = {}
+    for code, digits in minor_units().items():
+        by_digits.setdefault(digits, []).append(f"'{code}'")
+    cases = [
+        f"WHEN currency_code IN ({', '.join(codes)}) THEN {digits}"
+        for digits, codes in sorted(by_digits.items())
+        if digits != _USUAL_DIGITS
+    ]
+    return f"""
+CREATE OR REPLACE FUNCTION gold.minor_digits(currency_code text) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT CASE {" ".join(cases)} ELSE {_USUAL_DIGITS} END $$;
+COMMENT ON FUNCTION gold.minor_digits(text) IS 'Decimal digits of the smallest unit of an ISO 4217 currency.'
+"""
+
+
+CREATE_FUNCTIONS = _CREATE_MEMBER_KEY + _create_minor_digits()
+"""SQL that makes the functions the SELECTs of the tables use."""

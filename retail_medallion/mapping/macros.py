@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from duckdb import DuckDBPyConnection
 
-from retail_medallion.mapping.currencies import minor_units
+from retail_medallion.model.currencies import minor_units
 
 MAXIMUM_KEY_PARTS = 6
 MAXIMUM_LANGUAGES = 6

@@ -21,6 +21,7 @@ def cleaning_version() -> str:
         content.update(f"{library}={metadata.version(library)};".encode())
     files = [file for package in _CODE for file in resources.files(f"retail_medallion.{package}").iterdir()]
     files += [resources.files("retail_medallion.silver") / f"{module}.py" for module in _MODULES]
+    files.append(resources.files("retail_medallion.model") / "currencies.py")
     for file in sorted(files, key=str):
         if file.name.endswith(".py"):
             content.update(file.read_bytes())

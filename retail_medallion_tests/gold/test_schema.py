@@ -9,12 +9,13 @@ from psycopg2 import sql
 
 from retail_medallion.embedded.postgres import EmbeddedPostgres
 from retail_medallion.errors import SchemaDriftError
-from retail_medallion.gold import registry, schema
+from retail_medallion.gold import keys, registry, schema
 from retail_medallion.gold.definition import Check, Column, GoldTable
 from retail_medallion.gold.fragments import cursor_of
 from retail_medallion.gold.rebuild import Rebuilt, rebuild
 from retail_medallion.gold.recompute import compare, digest
 from retail_medallion.gold.reshape import difference
+from retail_medallion.model.currencies import minor_units
 from retail_medallion_tests.gold.warehouse import Warehouse
 from retail_medallion_tests.servers import fresh_database_on
 
@@ -321,3 +322,15 @@ def test_a_change_waits_for_a_writer_of_the_old_shape(own_warehouse: Warehouse, 
         with pytest.raises(psycopg2.errors.LockNotAvailable):
             schema.ensure_schema(connection)
         connection.rollback()
+
+
+def test_gold_counts_in_the_coins_of_the_one_list_of_currencies(own_warehouse: Warehouse) -> None:
+    digits = minor_units()
+    found = own_warehouse.execute("SELECT c, gold.minor_digits(c) FROM unnest(%s) c", (list(digits),))
+    assert dict(found) == digits  # type: ignore[arg-type] # pairs
+
+
+def test_a_changed_function_makes_everything_pending(own_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "CREATE_FUNCTIONS", keys.CREATE_FUNCTIONS + "-- another")
+    declare_again(own_warehouse)
+    assert ("fct_sale", "*", "") in own_warehouse.pending("shop")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retail_medallion.mapping import new_duckdb
-from retail_medallion.mapping.currencies import minor_units
+from retail_medallion.model.currencies import minor_units
 
 
 @pytest.fixture(scope="module")
