@@ -21,22 +21,15 @@ from typing import Any
 import sqlalchemy as sa
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 a class, whatever psycopg2 calls it
 
-from retail_medallion.errors import BalanceError, DataContractError
+from retail_medallion.errors import BalanceError
 from retail_medallion.model import Entity
-from retail_medallion.silver import statements
+from retail_medallion.silver import guard, statements
 from retail_medallion.silver.cleaning_version import cleaning_version
 from retail_medallion.silver.schema import ensure_month
 from retail_medallion.silver.transform import PartitionCounts, TransformedPartition
 from retail_medallion.storage.partitioned import PartitionReport
 from retail_medallion.storage.postgres.copy_in import copy_into
 from retail_medallion.storage.postgres.session import raw_connection
-
-REJECT_SHARE = 20
-"""A partition blocks when more than one row in twenty is rejected."""
-REJECT_FLOOR = 10
-"""Fewer rejected rows than this never block: on a quiet day one bad row is a large share."""
-SNAPSHOT_SHRINK_PERCENT = 30
-"""A whole-table snapshot that lost more than this share of its rows blocks: the source is probably half restored."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +112,7 @@ class SilverWriter:
             started = time.monotonic()
             ensure_month(connection, self._entity, cell.day)
             with cell.transform() as transformed:
-                self._guard(cursor, cell, transformed.counts)
+                shrunken_afterwards = self._guard(cursor, cell, transformed.counts)
                 self._stage(cursor, transformed)
                 changed = self._replace(cursor, cell, load_id)
                 counts = transformed.counts
@@ -135,6 +128,8 @@ class SilverWriter:
             metadata["warnings"] = dict(counts.warnings)
         if counts.rejections:
             metadata["rejections"] = dict(counts.rejections)
+        if shrunken_afterwards is not None:
+            metadata["snapshot_warning"] = shrunken_afterwards
         return PartitionReport(rows=counts.accepted, metadata={**metadata, "current_rows_changed": changed})
 
     def _load_id(self, cell: SilverPartition) -> uuid.UUID:
@@ -165,34 +160,15 @@ class SilverWriter:
         row = cursor.fetchone()
         return None if row is None else dict(zip([c.name for c in cursor.description or ()], row, strict=True))
 
-    def _guard(self, cursor: Cursor, cell: SilverPartition, counts: PartitionCounts) -> None:
+    def _guard(self, cursor: Cursor, cell: SilverPartition, counts: PartitionCounts) -> str | None:
+        """Refuse what is not to be believed; a warning about another day, if there is one."""
         where = f"{self._source}/silver/{self._entity.entity}, partition {cell.day}"
-        if counts.rejected > REJECT_FLOOR and counts.rejected * REJECT_SHARE > counts.mapped:
-            worst = ", ".join(
-                f"{rule} {n}" for rule, n in sorted(counts.rejections.items(), key=lambda item: -item[1])[:5]
-            )
-            raise DataContractError(
-                f"{counts.rejected} of {counts.mapped} rows were rejected, more than one in {REJECT_SHARE}.",
-                where=where,
-                why=f"rows rejected by rule: {worst}",
-                fix="Correct the mapping or the source and materialise the day again; the partition keeps what it had.",
-            )
-        if cell.mode == "snapshot" and cell.observed:
-            cursor.execute(
-                "SELECT mapped FROM silver_meta.partition_state"
-                " WHERE source_system = %(source)s AND entity = %(entity)s AND partition_date < %(day)s AND observed"
-                " ORDER BY partition_date DESC LIMIT 1",
-                self._parameters(cell.day),
-            )
-            row = cursor.fetchone()
-            lost = 0 if row is None else row[0] - counts.mapped
-            if row is not None and lost > REJECT_FLOOR and lost * 100 > row[0] * SNAPSHOT_SHRINK_PERCENT:
-                raise DataContractError(
-                    f"The snapshot has {counts.mapped} rows, {lost} fewer than the one before.",
-                    where=where,
-                    why=f"a drop of more than {SNAPSHOT_SHRINK_PERCENT} % usually means a source read half restored",
-                    fix="Check the source table and materialise the day again; the partition keeps what it had.",
-                )
+        guard.refuse_many_rejections(counts, where)
+        if cell.mode != "snapshot" or not cell.observed:
+            return None
+        parameters = self._parameters(cell.day)
+        guard.refuse_shrunken_snapshot(cursor, parameters, counts.mapped, where)
+        return guard.shrunken_afterwards(cursor, parameters, counts.mapped)
 
     def _stage(self, cursor: Cursor, transformed: TransformedPartition) -> None:
         cursor.execute(self._sql.create_stages)

@@ -276,12 +276,59 @@ def test_another_model_or_mapping_writes_the_day_again(warehouse: Warehouse) -> 
     assert warehouse.write(partition, model_version="2", mapping_version="2").skipped
 
 
+def _snapshot(day: dt.date, rows: int, *, observed: bool = True, mode: str = "snapshot") -> SilverPartition:
+    lines = [_line(str(n)) for n in range(rows)]
+    return cell(ITEMS, day, lines, ["*"] if observed else [], mode=mode, observed=observed)
+
+
 def test_a_snapshot_that_lost_a_third_of_its_rows_is_refused(warehouse: Warehouse) -> None:
     warehouse.clear()
-    warehouse.write(cell(ITEMS, DAYS[0], [_line(str(n)) for n in range(40)], ["*"], mode="snapshot"))
-    with pytest.raises(DataContractError, match="snapshot"):
-        warehouse.write(cell(ITEMS, DAYS[1], [_line(str(n)) for n in range(20)], ["*"], mode="snapshot"))
+    warehouse.write(_snapshot(DAYS[0], 40))
+    with pytest.raises(DataContractError, match=f"13 fewer than the one of {DAYS[0]}"):
+        warehouse.write(_snapshot(DAYS[1], 27))
     assert len(warehouse.state()) == 40
+
+
+@pytest.mark.parametrize(("before", "after"), [(40, 28), (30, 20), (12, 2)])
+def test_a_snapshot_that_lost_less_or_only_few_rows_is_believed(warehouse: Warehouse, before: int, after: int) -> None:
+    warehouse.clear()
+    warehouse.write(_snapshot(DAYS[0], before))
+    assert "snapshot_warning" not in warehouse.write(_snapshot(DAYS[1], after)).metadata
+
+
+def test_a_day_nobody_looked_at_the_source_does_not_hide_that_a_snapshot_shrank(warehouse: Warehouse) -> None:
+    warehouse.clear()
+    warehouse.write(_snapshot(DAYS[0], 40))
+    warehouse.write(_snapshot(DAYS[1], 0, observed=False))
+    with pytest.raises(DataContractError, match=f"20 fewer than the one of {DAYS[0]}"):
+        warehouse.write(_snapshot(DAYS[2], 20))
+
+
+def test_a_snapshot_is_not_compared_with_days_of_changes(warehouse: Warehouse) -> None:
+    warehouse.clear()
+    warehouse.write(_snapshot(DAYS[0], 40, mode="changed"))
+    warehouse.write(_snapshot(DAYS[2], 40, mode="changed"))
+    assert "snapshot_warning" not in warehouse.write(_snapshot(DAYS[1], 20)).metadata
+
+
+def test_a_snapshot_is_compared_with_the_nearest_days_whatever_was_loaded_last(warehouse: Warehouse) -> None:
+    warehouse.clear()
+    warehouse.write(_snapshot(DAYS[1], 20))
+    report = warehouse.write(_snapshot(DAYS[0], 40))
+    assert f"snapshot of {DAYS[1]}" in report.metadata["snapshot_warning"]
+    assert "20 fewer" in report.metadata["snapshot_warning"]
+    # Against 20 rows, not against the 40 that were loaded last.
+    assert "snapshot_warning" not in warehouse.write(_snapshot(DAYS[2], 19)).metadata
+    warehouse.write(_snapshot(DAYS[3], 90))
+    with pytest.raises(DataContractError, match=f"50 fewer than the one of {DAYS[3]}"):
+        warehouse.write(_snapshot(DAYS[3] + dt.timedelta(days=1), 40))
+
+
+def test_an_observed_day_is_warned_about_past_one_nobody_looked_at(warehouse: Warehouse) -> None:
+    warehouse.clear()
+    warehouse.write(_snapshot(DAYS[1], 0, observed=False))
+    warehouse.write(_snapshot(DAYS[2], 20))
+    assert f"snapshot of {DAYS[2]}" in warehouse.write(_snapshot(DAYS[0], 40)).metadata["snapshot_warning"]
 
 
 def test_the_same_key_of_two_sources_are_two_rows(warehouse: Warehouse) -> None:
