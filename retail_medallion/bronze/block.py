@@ -23,17 +23,19 @@ class Mode(Enum):
         DOCUMENTS: All rows of every document whose watermark falls in the day; a document extracted again replaces
             itself whole.
         SNAPSHOT: The whole table, as it is when it is read.
+        KEYS: The keys of the whole table, as they are when they are read: which rows there are, not what they say.
     """
 
     CHANGED = "changed"
     APPENDED = "appended"
     DOCUMENTS = "documents"
     SNAPSHOT = "snapshot"
+    KEYS = "keys"
 
     @property
     def is_windowed(self) -> bool:
         """Whether a day's rows are told by a watermark, so that any day can be read at any time."""
-        return self is not Mode.SNAPSHOT
+        return self not in {Mode.SNAPSHOT, Mode.KEYS}
 
 
 @dataclass(frozen=True)

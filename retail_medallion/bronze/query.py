@@ -11,7 +11,7 @@ import psycopg2.extensions
 import pyarrow as pa
 from psycopg2 import sql
 
-from retail_medallion.bronze.block import EXTRACTED_AT, ExtractBlock
+from retail_medallion.bronze.block import EXTRACTED_AT, ExtractBlock, Mode
 from retail_medallion.bronze.windows import Window
 from retail_medallion.errors import AccessDeniedError, MappingError, SourceSchemaError
 from retail_medallion.storage.postgres.failures import translated
@@ -58,7 +58,7 @@ class ExtractPlan:
             window: Which rows; None for all.
             ordered: Whether the order of the rows matters to the reader.
         """
-        parts = [sql.SQL("SELECT * FROM "), _relation(self.block, window), sql.SQL(" AS extract")]
+        parts = [_selected(self.block), _relation(self.block, window), sql.SQL(" AS extract")]
         condition = _window_condition(self, window)
         if condition is not None:
             parts += [sql.SQL(" WHERE "), condition]
@@ -89,7 +89,7 @@ def plan_extract(connection: psycopg2.extensions.connection, block: ExtractBlock
     where = f"block {block.name}"
     if block.table is not None:
         _require_readable(connection, block.table, where)
-    empty = sql.Composed([sql.SQL("SELECT * FROM "), _relation(block, None), sql.SQL(" AS extract")])
+    empty = sql.Composed([_selected(block), _relation(block, None), sql.SQL(" AS extract")])
     columns = tuple(describe_query(connection, empty))
     _check_columns(block, columns, where)
     _check_window(block, where)
@@ -198,6 +198,12 @@ def _quoted_parts(table: str) -> list[str]:
 def _raw(text: str) -> sql.SQL:
     # Mapping files are code of the one who runs this; the mapping's guard has read it, and the session is read-only.
     return sql.SQL(text)
+
+
+def _selected(block: ExtractBlock) -> sql.Composable:
+    if block.mode is not Mode.KEYS:
+        return sql.SQL("SELECT * FROM ")
+    return sql.SQL("SELECT {} FROM ").format(sql.SQL(", ").join(map(sql.Identifier, block.key)))
 
 
 def _relation(block: ExtractBlock, window: Window | None) -> sql.Composable:

@@ -162,16 +162,17 @@ def _whole_tables(mapping: Mapping, blocks: tuple[Block, ...]) -> Iterator[Probl
                 f"mode {block.extract.mode} reads a part of the table, so that `within: table` would delete the rest."
             )
             yield Problem(mapping.where_block(block, "complete"), what)
-    if not whole or any(block.extract.mode == "keys" for block in whole):
+    partial = [block for block in blocks if block not in whole and not block.tombstone]
+    key_lists = [block for block in whole if block.extract.mode == "keys"]
+    if not whole or len(partial) <= len(key_lists):
         return
-    for block in blocks:
-        if block not in whole and not block.tombstone:
-            yield Problem(
-                mapping.where_block(block, "extract"),
-                f"The block {whole[0].name!r} covers all of {block.entity}: what {block.name!r} brought and does not "
-                f"bring again the next day would be deleted. Read {block.name!r} as a snapshot too, or "
-                f"{whole[0].name!r} as it changes.",
-            )
+    for block in partial[len(key_lists) :]:
+        yield Problem(
+            mapping.where_block(block, "extract"),
+            f"The block {whole[0].name!r} covers all of {block.entity}: what {block.name!r} brought and does not "
+            f"bring again the next day would be deleted. Read {block.name!r} as a snapshot too, or "
+            f"{whole[0].name!r} as it changes.",
+        )
 
 
 def _completeness(mapping: Mapping, block: Block, entity: Entity) -> Iterator[Problem]:

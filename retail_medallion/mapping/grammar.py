@@ -51,7 +51,7 @@ Constant = Annotated[bool | int | Decimal | str, PlainValidator(_constant)]
 """A value written in the file. Numbers with a point are decimals: no float is ever made of them."""
 
 WINDOWED_MODES = frozenset({"changed", "appended", "documents"})
-EXTRACTED_MODES = WINDOWED_MODES | {"snapshot"}
+EXTRACTED_MODES = WINDOWED_MODES | {"snapshot", "keys"}
 """Modes that can be extracted; a mapping of another one is refused by `check`."""
 DEFAULT_FIRST_DAY = dt.date(2024, 1, 1)
 
@@ -192,6 +192,29 @@ class Complete(_Part):
         return self
 
 
+class RatingScale(_Part):
+    """The scale of a source's ratings; a bare number in the file is `highest`.
+
+    Attributes:
+        lowest: Worst rating.
+        highest: Best rating.
+    """
+
+    lowest: Annotated[Decimal, Field(max_digits=9, decimal_places=3)] = Decimal(1)
+    highest: Annotated[Decimal, Field(max_digits=9, decimal_places=3)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_number_is_the_highest(cls, data: Any) -> Any:
+        return data if isinstance(data, dict) else {"highest": data}
+
+    @model_validator(mode="after")
+    def _has_a_span(self) -> RatingScale:
+        if self.lowest >= self.highest:
+            raise ValueError("the lowest rating of a scale is below the highest; where none is given it is 1")
+        return self
+
+
 class ColumnMapping(_Part):
     """Where the value of one canonical column comes from; a bare text in the file is `expr`.
 
@@ -202,7 +225,7 @@ class ColumnMapping(_Part):
         default: Value of rows that bring none; not given to rows whose value could not be read.
         timezone: IANA zone of times without a zone, where it differs from the source's.
         null_values: Texts that mean "no value".
-        rating_scale: Highest rating of the source's scale.
+        rating_scale: Lowest and highest rating of the source.
         note: For people.
         owner: Who answers for this line.
         status: How far the line is agreed.
@@ -214,7 +237,7 @@ class ColumnMapping(_Part):
     default: Constant | None = None
     timezone: Annotated[str, BeforeValidator(time_zone)] | None = None
     null_values: tuple[str, ...] = ()
-    rating_scale: Annotated[Decimal, Field(gt=0)] | None = None
+    rating_scale: RatingScale | None = None
     note: str | None = None
     owner: str | None = None
     status: Literal["draft", "reviewed", "approved"] | None = None

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 
 from retail_medallion.bronze.block import ExtractBlock, Mode
+from retail_medallion.errors import SourceSchemaError
 from retail_medallion_tests.bronze.harness import Source
 
 BLOCK = ExtractBlock(name="shelf", mode=Mode.SNAPSHOT, key=("id",), table="shelf")
+KEYS = ExtractBlock(name="shelf", mode=Mode.KEYS, key=("id",), table="shelf")
 
 
 @pytest.fixture
@@ -69,3 +71,28 @@ def test_a_day_not_observed_becomes_observed_while_no_later_day_is(shelf: Source
     shelf.store._client.delete_object(Bucket=shelf.store.bucket, Key=other.key)
     shelf.run(1)
     assert observed(shelf, 1) == ("true", 0)
+
+
+def test_a_list_of_keys_holds_nothing_else_and_observes_as_a_snapshot_does(shelf: Source) -> None:
+    shelf.block = KEYS
+    shelf.run(0, 1)
+    assert [observed(shelf, number) for number in range(2)] == [("false", 0), ("true", 2)]
+    assert [sorted(row) for row in shelf.rows(1)] == [["_extracted_at", "id"]] * 2
+    shelf.execute("DELETE FROM shelf WHERE id = 1")
+    shelf.run(2)
+    assert (shelf.ids(1), shelf.ids(2)) == ([1, 2], [2])
+
+
+def test_a_list_of_keys_does_not_read_the_other_columns(shelf: Source) -> None:
+    shelf.block = KEYS
+    shelf.execute("ALTER TABLE shelf DROP COLUMN label, ADD COLUMN label int GENERATED ALWAYS AS (1 / id) STORED")
+    shelf.run(0)
+    before = shelf.info(0)
+    shelf.execute("ALTER TABLE shelf DROP COLUMN label")
+    assert shelf.run(0) == [before]
+
+
+def test_a_list_of_keys_of_a_column_that_is_not_there_is_refused(shelf: Source) -> None:
+    shelf.block = ExtractBlock(name="shelf", mode=Mode.KEYS, key=("number",), table="shelf")
+    with pytest.raises(SourceSchemaError, match="number"):
+        shelf.run(0)

@@ -14,7 +14,7 @@ from typing import Any
 
 from retail_medallion_tests.silver.schedules.shop import DAYS, FIRST
 
-ENTITIES = ("orders", "lines", "things", "events")
+ENTITIES = ("orders", "lines", "things", "members", "events")
 
 
 @dataclass
@@ -30,11 +30,12 @@ class Order:
 
 @dataclass
 class Shop:
-    """The source: its four tables."""
+    """The source: its tables."""
 
     orders: dict[int, Order] = field(default_factory=dict)
     lines: dict[int, tuple[int, Decimal | None]] = field(default_factory=dict)
     things: dict[int, str | None] = field(default_factory=dict)
+    members: dict[int, tuple[str | None, date]] = field(default_factory=dict)
     events: dict[int, tuple[int | None, Decimal, date]] = field(default_factory=dict)
 
 
@@ -53,6 +54,8 @@ class Version:
     business: tuple[Any, ...]
     deleted: bool = False
     flags: tuple[str, ...] = ()
+    state: bool = True
+    """False where the day only says that the key is there."""
 
 
 @dataclass
@@ -82,8 +85,10 @@ class Oracle:
 
     def extract(self, entity: str, days: list[date]) -> None:
         if entity == "things":
-            self._observe(days)
+            self._observe("things", self.shop.things, days)
             return
+        if entity == "members":
+            self._observe("cards", dict.fromkeys(self.shop.members), days)
         for day in days:
             before = self.bronze.get((entity, day), Seen({})).rows
             now = copy.deepcopy(self._window(entity, day))
@@ -93,6 +98,8 @@ class Oracle:
         shop = self.shop
         if entity == "orders":
             return {key: order for key, order in shop.orders.items() if _within(order.day, day)}
+        if entity == "members":
+            return {key: member for key, member in shop.members.items() if _within(member[1], day)}
         if entity == "events":
             return {key: event for key, event in shop.events.items() if _within(event[2], day)}
         return {
@@ -101,18 +108,21 @@ class Oracle:
             if _within(order.day, day)
         }
 
-    def _observe(self, days: list[date]) -> None:
+    def _observe(self, block: str, table: dict[int, Any], days: list[date]) -> None:
         newest = max(days)
-        later = any(e == "things" and d > newest and seen.observed for (e, d), seen in self.bronze.items())
+        later = any(name == block and day > newest and seen.observed for (name, day), seen in self.bronze.items())
         for day in days:
             if day == newest and not later:
-                self.bronze["things", day] = Seen(dict(self.shop.things))
-            elif not self.bronze.get(("things", day), Seen({}, observed=False)).observed:
-                self.bronze["things", day] = Seen({}, observed=False)
+                self.bronze[block, day] = Seen(dict(table))
+            elif not self.bronze.get((block, day), Seen({}, observed=False)).observed:
+                self.bronze[block, day] = Seen({}, observed=False)
 
     def load(self, entity: str, day: date, variant: int) -> None:
         seen = self.bronze[entity, day]
-        self.silver[entity, day] = getattr(self, f"_{entity}")(seen, variant)
+        if entity == "members":
+            self.silver[entity, day] = self._members(seen, self.bronze["cards", day])
+        else:
+            self.silver[entity, day] = getattr(self, f"_{entity}")(seen, variant)
 
     def _orders(self, seen: Seen, variant: int) -> Cell:
         kept = {key: order for key, order in seen.rows.items() if variant == 0 or order.note != "i"}
@@ -159,6 +169,16 @@ class Oracle:
         scopes = frozenset({"*"}) if seen.observed else frozenset[str]()
         return Cell(versions, rejected, scopes, (len(seen.rows), 0, len(versions), len(rejected), 0))
 
+    def _members(self, seen: Seen, cards: Seen) -> Cell:
+        named = {str(key): label.strip() for key, (label, _) in seen.rows.items() if label and label.strip()}
+        rejected = {str(key): frozenset({"G01"}) for key in seen.rows if str(key) not in named}
+        present = {str(key): Version((None,), state=False) for key in cards.rows}
+        versions = {**present, **{key: Version((label,)) for key, label in named.items()}}
+        read = len(seen.rows) + len(cards.rows)
+        superseded = len(present.keys() & named.keys())
+        scopes = frozenset({"*"}) if cards.observed else frozenset[str]()
+        return Cell(versions, rejected, scopes, (read, 0, len(versions), len(rejected), superseded))
+
     def _events(self, seen: Seen, variant: int) -> Cell:  # noqa: ARG002
         versions = {
             str(key): Version((None if order is None else str(order), points))
@@ -181,7 +201,10 @@ class Oracle:
         cells = {day: self.silver[entity, day] for day in DAYS if (entity, day) in self.silver}
         state = {}
         for key in {key for cell in cells.values() for key in cell.versions}:
-            winner = max(day for day, cell in cells.items() if key in cell.versions)
+            states = [day for day, cell in cells.items() if key in cell.versions and cell.versions[key].state]
+            if not states:
+                continue
+            winner = max(states)
             sighted = max(day for day, cell in cells.items() if key in cell.versions or key in cell.rejected)
             version = cells[winner].versions[key]
             covering = {"*", version.business[0]} if entity == "lines" else {"*"}

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 a class, whatever psycopg2 calls it
 
-from retail_medallion.bronze.extract import extract
+from retail_medallion.bronze.extract import extract_all
 from retail_medallion.bronze.snapshot import SourceSnapshot
 from retail_medallion.mapping import Mapping
 from retail_medallion.model import CanonicalModel
@@ -114,7 +114,9 @@ class Platform:
     def reset(self) -> None:
         """Empty everything. Deleting a few rows is far quicker than truncating many tables."""
         self._prefix = uuid.uuid4().hex
-        self.change("DELETE FROM orders; DELETE FROM lines; DELETE FROM things; DELETE FROM events")
+        self.change(
+            "DELETE FROM orders; DELETE FROM lines; DELETE FROM things; DELETE FROM members; DELETE FROM events"
+        )
         with self._engine.begin() as connection:
             connection.exec_driver_sql(";".join(f"DELETE FROM {table}" for table in reversed(self._tables)))
 
@@ -123,32 +125,33 @@ class Platform:
         with self._shop.cursor() as cursor:
             cursor.execute(statement, parameters or None)
 
-    def _key(self, entity: str, day: date) -> str:
-        return f"{self._prefix}/bronze/{SOURCE}/{entity}/insertion_date={day.isoformat()}/{entity}.parquet"
+    def _key(self, entity: str, block: str, day: date) -> str:
+        return f"{self._prefix}/bronze/{SOURCE}/{entity}/insertion_date={day.isoformat()}/{block}.parquet"
 
     def extract(self, entity: str, days: Sequence[date], variant: int) -> None:
         """What the Bronze asset and its IO manager do."""
-        block = extract_block(self.mappings[variant].entities[entity][0])
+        blocks = [extract_block(block) for block in self.mappings[variant].entities[entity]]
         with SourceSnapshot(self._source.connect) as snapshot:
-            for part in extract(
+            parts = extract_all(
                 snapshot,
                 self._store,
-                block,
-                key_of=lambda day: self._key(entity, day),
+                blocks,
+                key_of=lambda day, block: self._key(entity, block, day),
                 days=days,
                 first_day=FIRST,
                 metadata={},
                 log=_LOG,
-            ):
+            )
+            for part in parts:
                 if not isinstance(part.data, KeptObject):
-                    key = self._key(entity, date.fromisoformat(part.partition))
+                    key = self._key(entity, part.name or "", date.fromisoformat(part.partition))
                     self._store.write(key, part.reader(), metadata=part.metadata, replaces=part.replaces)
 
     def load(self, entity: str, day: date, variant: int) -> None:
         """What the Silver asset and its IO manager do for one partition."""
 
-        def find(name: str, _block: str, when: date) -> ObjectInfo:
-            info = self._store.stat(self._key(name, when))
+        def find(name: str, block: str, when: date) -> ObjectInfo:
+            info = self._store.stat(self._key(name, block, when))
             assert info is not None
             return info
 
@@ -178,10 +181,11 @@ class Platform:
     def versions(self, entity: str) -> dict[tuple[str, date], Version]:
         key, names = self.model.entity(entity).key, self._business(entity)
         found = self._rows(
-            f"SELECT {key}, partition_date, is_deleted, dq_flags, {', '.join(names)} FROM silver_versions.{entity}"
+            f"SELECT {key}, partition_date, op, is_deleted, dq_flags, {', '.join(names)} FROM silver_versions.{entity}"
         )
         return {
-            (id_, day): Version(tuple(values), deleted, tuple(flags)) for id_, day, deleted, flags, *values in found
+            (id_, day): Version(tuple(values), bool(deleted), tuple(flags), op == "U")
+            for id_, day, op, deleted, flags, *values in found
         }
 
     def current(self, entity: str) -> dict[str, tuple[tuple[Any, ...], bool, date, date]]:

@@ -1,4 +1,4 @@
-"""A shop small enough to be taken through every schedule: four tables, one per mode, and two mappings of them.
+"""A shop small enough to be taken through every schedule: tables for each mode of extraction, and two mappings of them.
 
 The entities are as narrow as their modes allow, because what is tried here is order and completeness, not cleaning.
 """
@@ -46,6 +46,14 @@ _ENTITIES = {
           thing_id: {type: text, required: true, standardise: key, meaning: source key}
           label: {type: text, required: true, standardise: name, meaning: name}
     """,
+    "members": """
+        entity: members
+        description: One member of the club.
+        key: member_id
+        columns:
+          member_id: {type: text, required: true, standardise: key, meaning: source key}
+          label: {type: text, required: true, standardise: name, meaning: name}
+    """,
     "events": """
         entity: events
         description: Something that happened to an order, written down once.
@@ -62,6 +70,7 @@ SCHEMA = """
         (id integer PRIMARY KEY, note text, amount numeric(12,2), voided_at timestamptz, touched_at timestamptz);
     CREATE TABLE lines (id integer PRIMARY KEY, order_id integer NOT NULL, units numeric(10,3));
     CREATE TABLE things (id integer PRIMARY KEY, label text);
+    CREATE TABLE members (id integer PRIMARY KEY, label text, touched_at timestamptz);
     CREATE TABLE events
         (id integer PRIMARY KEY, order_id integer, points numeric(8,2), recorded_at timestamptz NOT NULL);
 """
@@ -96,6 +105,14 @@ entities:
       key: {thing_id: "id"}
       complete: {within: table}
       columns: {label: "label"}
+  members:
+    - block: members
+      extract: {table: members, mode: changed, key: [id], watermark: touched_at}
+      key: {member_id: "id"}
+      columns: {label: "label", source_updated_at: "touched_at"}
+    - block: cards
+      extract: {table: members, mode: keys, key: [id]}
+      key: {member_id: "id"}
   events:
     - block: events
       extract: {table: events, mode: appended, key: [id], watermark: recorded_at}

@@ -112,6 +112,22 @@ class Schedule(RuleBasedStateMachine):
             "INSERT INTO things VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET label = excluded.label", key, label
         )
 
+    @rule(key=_ids, label=st.sampled_from(["gone", "a", " b ", None]), day=_days)
+    def change_a_member(self, key: int, label: str | None, day: date) -> None:
+        if label == "gone":
+            self.oracle.shop.members.pop(key, None)
+            self.platform.change("DELETE FROM members WHERE id = %s", key)
+            return
+        self.stamp += 1
+        self.oracle.shop.members[key] = (label, day)
+        self.platform.change(
+            "INSERT INTO members VALUES (%s, %s, %s)"
+            " ON CONFLICT (id) DO UPDATE SET label = excluded.label, touched_at = excluded.touched_at",
+            key,
+            label,
+            instant(day, self.stamp),
+        )
+
     @rule(order=st.one_of(st.none(), _ids), points=st.sampled_from(["-1.00", "2.50"]), day=_days)
     def write_an_event(self, order: int | None, points: str, day: date) -> None:
         self.event += 1
