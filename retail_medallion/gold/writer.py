@@ -84,8 +84,10 @@ class GoldWriter:
             if taken:
                 waiting = pending.settle(cursor, self._table, self._source, scope)
             changes = refresh.changes
+            rows, size = (changes.written, None) if day is None else self._rows_of(cursor, day)
+            skipped = not (changes.written or changes.removed or changes.inferred or changes.released)
             return PartitionReport(
-                rows=changes.written if day is None else self._rows_of(cursor, day),
+                rows=rows,
                 metadata={
                     "pending_keys": taken,
                     "recomputed": wanted,
@@ -95,7 +97,8 @@ class GoldWriter:
                     "released_members": changes.released,
                     "waiting_for_parent": waiting,
                 },
-                skipped=not (changes.written or changes.removed or changes.inferred or changes.released),
+                skipped=skipped,
+                bytes=None if skipped else size,
             )
 
     def _require_source(self, cursor: Cursor) -> None:
@@ -147,29 +150,22 @@ class GoldWriter:
                 if other.consumes:
                     pending.mark_everything(cursor, other.name, self._source)
 
-    def _rows_of(self, cursor: Cursor, day: dt.date) -> int:
-        """Rows of the source that came from the day: of its Silver partition, or of the day itself in a mart."""
-        parameters = {"source": self._source, "day": day}
-        if "silver_partition" not in self._table.column_names:
-            if self._table.kind != "mart":
-                cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("gold", self._table.name)))
-            else:
-                cursor.execute(
-                    sql.SQL(
-                        "SELECT count(*) FROM {} WHERE source_key = gold.member_key('sources', %(source)s, %(source)s)"
-                        " AND sale_date = %(day)s"
-                    ).format(sql.Identifier("gold", self._table.name)),
-                    parameters,
-                )
+    def _rows_of(self, cursor: Cursor, day: dt.date) -> tuple[int, int]:
+        """Rows of the source that came from the day, and their bytes: of its Silver partition, of a mart's own day."""
+        of = "source_key = gold.member_key('sources', %(source)s, %(source)s)"
+        if self._table.has_members:
+            of = "source_system = %(source)s"
+        if "silver_partition" in self._table.column_names:
+            of += " AND silver_partition = %(day)s"
+        elif self._table.kind == "mart":
+            of += " AND sale_date = %(day)s"
         else:
-            of = "source_key = gold.member_key('sources', %(source)s, %(source)s)"
-            if self._table.has_members:
-                of = "source_system = %(source)s"
-            cursor.execute(
-                sql.SQL("SELECT count(*) FROM {} WHERE {} AND silver_partition = %(day)s").format(
-                    sql.Identifier("gold", self._table.name), sql.SQL(of)
-                ),
-                parameters,
-            )
-        row = cursor.fetchone()
-        return 0 if row is None else int(row[0])
+            of = "true"
+        cursor.execute(
+            sql.SQL("SELECT count(*), coalesce(sum(pg_column_size(t.*)), 0) FROM {} t WHERE {}").format(
+                sql.Identifier("gold", self._table.name), sql.SQL(of)
+            ),
+            {"source": self._source, "day": day},
+        )
+        rows, size = cursor.fetchone() or (0, 0)
+        return int(rows), int(size)

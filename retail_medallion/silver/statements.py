@@ -164,7 +164,8 @@ _INSERT_PENDING = """
 """
 
 _COUNT_PARTITION = """
-    SELECT count(*) FROM {versions} WHERE source_system = %(source)s AND partition_date = %(day)s
+    SELECT count(*), coalesce(sum(pg_column_size(v.*)), 0)
+    FROM {versions} v WHERE source_system = %(source)s AND partition_date = %(day)s
 """
 
 

@@ -117,7 +117,7 @@ class SilverWriter:
                 changed = self._replace(cursor, cell, load_id)
                 counts = transformed.counts
             self._record(cursor, cell, load_id, counts, time.monotonic() - started)
-            self._check_balance(cursor, cell.day, counts)
+            size = self._check_balance(cursor, cell.day, counts)
         metadata = _counts_metadata(
             {
                 name: getattr(counts, name)
@@ -130,7 +130,7 @@ class SilverWriter:
             metadata["rejections"] = dict(counts.rejections)
         if shrunken_afterwards is not None:
             metadata["snapshot_warning"] = shrunken_afterwards
-        return PartitionReport(rows=counts.accepted, metadata={**metadata, "current_rows_changed": changed})
+        return PartitionReport(rows=counts.accepted, metadata={**metadata, "current_rows_changed": changed}, bytes=size)
 
     def _load_id(self, cell: SilverPartition) -> uuid.UUID:
         content = json.dumps(
@@ -226,14 +226,16 @@ class SilverWriter:
         cursor.execute(statements.RECORD_LOAD, parameters)
         cursor.execute(statements.RECORD_PARTITION, parameters)
 
-    def _check_balance(self, cursor: Cursor, day: dt.date, counts: PartitionCounts) -> None:
+    def _check_balance(self, cursor: Cursor, day: dt.date, counts: PartitionCounts) -> int:
+        """Compare what was accepted with what is stored, and give the size of that in bytes."""
         cursor.execute(self._sql.count_partition, self._parameters(day))
-        stored = _count(cursor)
+        stored, size = map(int, cursor.fetchone() or (0, 0))
         if stored != counts.accepted:
             raise BalanceError(
                 f"{counts.accepted} rows were accepted and {stored} are stored.",
                 where=f"silver_versions.{self._entity.entity}, source {self._source}, partition {day}",
             )
+        return size
 
 
 def _count(cursor: Cursor) -> int:

@@ -64,11 +64,13 @@ class PartitionReport:
         rows: Rows the partition now holds.
         metadata: Anything Dagster accepts as metadata values, shown on the partition's materialisation.
         skipped: True when the partition already held exactly this and nothing was written.
+        bytes: Size of these rows as PostgreSQL holds them (``pg_column_size``); None where it was not looked at.
     """
 
     rows: int
     metadata: Mapping[str, Any] = field(default_factory=dict)
     skipped: bool = False
+    bytes: int | None = None
 
 
 @runtime_checkable

@@ -155,6 +155,8 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             columns = columns or self.store.columns(target.table)
             told = self._metadata(target, seconds, columns)
             told["dagster/partition_row_count"] = report.rows
+            if report.bytes is not None:
+                told["bytes"] = report.bytes
             if report.skipped:
                 told["skipped"] = True
             yield PartitionRecord(key, {**told, **report.metadata})
@@ -162,12 +164,11 @@ class PostgresIOManager(dg.ConfigurableIOManager):
     def _records(
         self, target: TableTarget, stored: Stored, more: Mapping[str, str] | None = None
     ) -> Iterator[PartitionRecord]:
-        told = {**self._metadata(target, stored.seconds, stored.columns), **(more or {})}
-        if stored.bytes is not None:
-            told["bytes"] = stored.bytes
         for key, rows in stored.rows.items():
-            count = "dagster/row_count" if key is None else "dagster/partition_row_count"
-            yield PartitionRecord(key, {**told, count: rows})
+            told = {**self._metadata(target, stored.seconds_of(key), stored.columns), **(more or {})}
+            told["bytes"] = stored.bytes[key]
+            told["dagster/row_count" if key is None else "dagster/partition_row_count"] = rows
+            yield PartitionRecord(key, told)
 
     def _metadata(self, target: TableTarget, seconds: float, columns: Sequence[TableColumn] | None) -> dict[str, Any]:
         told: dict[str, Any] = {

@@ -222,11 +222,14 @@ def _line(key: str, sale: str = "A") -> dict[str, Any]:
 def test_the_same_input_again_is_skipped(warehouse: Warehouse) -> None:
     warehouse.clear()
     partition = cell(ITEMS, DAYS[0], [_line("1")])
-    assert not warehouse.write(partition).skipped
+    first = warehouse.write(partition)
+    assert not first.skipped
+    assert first.bytes
     warehouse.drain()
     again = warehouse.write(partition)
     assert again.skipped
     assert again.rows == 1
+    assert again.bytes is None
     assert warehouse.pending() == set()
 
 

@@ -80,6 +80,47 @@ def test_a_range_is_one_run_with_each_days_own_row_count(manager, fresh_database
     assert len(rows_in(fresh_database)) == 3
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_bytes_and_seconds_of_a_range_are_those_of_each_day(manager, reverse):
+    many = [(f"sensor {i:04}", f"{FIRST} 00:{i % 60:02}", "1") for i in range(900)]
+    few = [("long name " * 30, f"{THIRD} 00:00", "3")]
+    rows = [*many, *few][:: -1 if reverse else 1]
+    events = materializations(run(manager, daily_asset(lambda _: readings(*rows)), days=(FIRST, THIRD)))
+    # Putting rows in order may add a bit per row and column.
+    assert [events[day]["bytes"] for day in (FIRST, SECOND, THIRD)] == pytest.approx(
+        [
+            readings(*many).nbytes,
+            0,
+            readings(*few).nbytes,
+        ],
+        rel=0.05,
+    )
+    alone = materializations(run(manager, daily_asset(lambda _: readings(*few)), days=THIRD))
+    assert alone[THIRD]["bytes"] == pytest.approx(events[THIRD]["bytes"], rel=0.05)
+    assert events[FIRST]["seconds"] > events[THIRD]["seconds"] >= events[SECOND]["seconds"] == 0
+
+
+def test_rows_that_never_left_postgresql_have_the_bytes_they_have_there(manager, fresh_database):
+    run(
+        manager,
+        daily_asset(lambda _: readings(("a", f"{FIRST} 01:00", "1"), ("b" * 99, f"{THIRD} 02:00", "2"))),
+        days=(FIRST, THIRD),
+    )
+    query = sa.select(*(sa.column(name) for name in READINGS.names)).select_from(
+        sa.table("readings", *(sa.column(name) for name in READINGS.names), schema="weather")
+    )
+    events = materializations(run(manager, daily_asset(lambda _: query, "copied"), days=(FIRST, THIRD)))
+    sizes = dict(
+        rows_in(
+            fresh_database,
+            "SELECT taken_at::date::text, sum(pg_column_size(c.*))::bigint FROM weather.copied c GROUP BY 1",
+        )
+    )
+    # In another table a row may be padded otherwise.
+    assert [events[day]["bytes"] for day in (FIRST, THIRD)] == pytest.approx([sizes[FIRST], sizes[THIRD]], rel=0.1)
+    assert events[SECOND]["bytes"] == 0
+
+
 def test_a_failed_insert_leaves_yesterdays_rows_readable(manager, fresh_database):
     run(manager, daily_asset(one_a_day), days=FIRST)
     with fresh_database.connect() as connection, connection.cursor() as cursor:

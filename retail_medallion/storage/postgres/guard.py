@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -14,17 +14,19 @@ from retail_medallion.errors import DataContractError, SchemaDriftError
 from retail_medallion.storage.dagster_partitions import Window
 from retail_medallion.storage.postgres.target import Extent, TableTarget
 
+_Positions: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
+
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 _DAY = dt.timedelta(days=1)
 
 
 class PartitionGuard:
-    """Passes a stream through, refuses any row outside the extent, and counts rows partition by partition.
+    """Passes a stream through, refuses any row outside the extent, and counts rows and bytes partition by partition.
 
     Attributes:
         rows: Rows that passed, by partition key (a single entry under None for the whole slice).
-        bytes: Arrow bytes that passed.
+        bytes: Arrow bytes that passed, by the same.
         used: Whether any of the stream was consumed.
     """
 
@@ -32,8 +34,9 @@ class PartitionGuard:
         self._target = target
         self._extent = extent
         self._keys = list(extent.keys or [])
-        self.rows: dict[str | None, int] = dict.fromkeys(extent.keys if extent.keys is not None else [None], 0)
-        self.bytes = 0
+        counted: Sequence[str | None] = [None] if extent.keys is None else extent.keys
+        self.rows = dict.fromkeys(counted, 0)
+        self.bytes = dict.fromkeys(counted, 0)
         self.used = False
 
     def passing(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
@@ -57,7 +60,6 @@ class PartitionGuard:
     def _checked(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         for batch in reader:
             self.used = True
-            self.bytes += batch.nbytes
             for name, value in self._target.slice.items():
                 self._check_slice(name, value, batch.column(name))
             self._count(batch)
@@ -71,20 +73,30 @@ class PartitionGuard:
     def _count(self, batch: pa.RecordBatch) -> None:
         column = self._target.partition_column
         if self._extent.keys is None or column is None:
-            self.rows[None] += batch.num_rows
+            self._add(None, batch)
             return
         values = batch.column(column)
         if values.null_count:
             raise self._refused(column, "a row has NULL there")
         temporal = pa.types.is_timestamp(values.type) or pa.types.is_date(values.type)
         if self._extent.windows is not None and temporal:
-            counts = self._count_windows(column, values, self._extent.windows)
+            keys, positions = self._among_windows(column, values, self._extent.windows)
         else:
-            counts = self._count_keys(column, values)
-        for key, count in counts.items():
-            self.rows[key] += count
+            keys, positions = self._among_keys(column, values)
+        counts = np.bincount(positions, minlength=len(keys))
+        if np.count_nonzero(counts) > 1 and bool((np.diff(positions) < 0).any()):
+            batch = batch.take(pa.array(np.argsort(positions, kind="stable")))
+        start = 0
+        for key, count in zip(keys, counts.tolist(), strict=True):
+            self._add(key, batch.slice(start, count))
+            start += count
 
-    def _count_windows(self, column: str, values: pa.Array, windows: Any) -> dict[str, int]:
+    def _add(self, key: str | None, part: pa.RecordBatch) -> None:
+        if part.num_rows:
+            self.rows[key] += part.num_rows
+            self.bytes[key] += part.nbytes
+
+    def _among_windows(self, column: str, values: pa.Array, windows: Any) -> tuple[Sequence[str], _Positions]:
         ordered = sorted(self._keys, key=lambda key: windows[key])
         starts = np.array([_number(windows[key].start, values.type) for key in ordered], np.int64)
         ends = np.array([_number(windows[key].end, values.type) for key in ordered], np.int64)
@@ -92,17 +104,14 @@ class PartitionGuard:
         positions = np.searchsorted(starts, numbers, side="right") - 1
         if len(numbers) and (positions.min() < 0 or bool((numbers >= ends[positions]).any())):
             raise self._refused(column, f"a row lies outside {self._described([windows[key] for key in ordered])}")
-        counts = np.bincount(positions, minlength=len(ordered))
-        return {key: int(count) for key, count in zip(ordered, counts, strict=True) if count}
+        return ordered, positions
 
-    def _count_keys(self, column: str, values: pa.Array) -> dict[str, int]:
-        counted = {
-            str(entry["values"]): int(entry["counts"])
-            for entry in pc.value_counts(pc.cast(values, pa.string())).to_pylist()
-        }
-        if not set(counted) <= set(self._keys):
+    def _among_keys(self, column: str, values: pa.Array) -> tuple[Sequence[str], _Positions]:
+        encoded = pc.cast(values, pa.string()).dictionary_encode()
+        found: list[str] = encoded.dictionary.to_pylist()
+        if not set(found) <= set(self._keys):
             raise self._refused(column, f"a row belongs to none of the {len(self._keys)} partitions written")
-        return counted
+        return found, np.asarray(encoded.indices, np.int64)
 
     def _described(self, windows: Sequence[Window]) -> str:
         return f"[{windows[0].start.isoformat()}, {windows[-1].end.isoformat()})"

@@ -43,15 +43,20 @@ class Stored:
 
     Attributes:
         rows: Rows by partition key, or under None for an asset without partitions.
+        bytes: Bytes by the same: of Arrow data, or as PostgreSQL holds rows where they never left it.
         seconds: From the first lock to the commit.
         columns: The table's columns as they are now.
-        bytes: Arrow bytes loaded; None where the rows never left PostgreSQL.
     """
 
     rows: Mapping[str | None, int]
+    bytes: Mapping[str | None, int]
     seconds: float
     columns: Sequence[TableColumn]
-    bytes: int | None = None
+
+    def seconds_of(self, key: str | None) -> float:
+        """Give a partition's share of the seconds, by its bytes: partitions of one transaction have no time apart."""
+        total = sum(self.bytes.values())
+        return self.seconds * (self.bytes[key] / total if total else 1 / len(self.bytes))
 
 
 class TableStore:
@@ -101,7 +106,7 @@ class TableStore:
             return columns
 
         columns = self._transaction(target, extent, work, lambda: repeatable or not state.guard.used)
-        return Stored(state.guard.rows, time.monotonic() - started, columns, state.guard.bytes)
+        return Stored(state.guard.rows, state.guard.bytes, time.monotonic() - started, columns)
 
     def replace_by_query(self, target: TableTarget, extent: Extent, query: sa.SelectBase | sa.FromClause) -> Stored:
         """Replace an extent's rows by a query's, which run inside PostgreSQL; the table is created if it is missing.
@@ -119,7 +124,7 @@ class TableStore:
         self._create(target, lambda: self._declared_by(select))
         started = time.monotonic()
 
-        def work(connection: sa.Connection) -> tuple[list[TableColumn], dict[str | None, int]]:
+        def work(connection: sa.Connection) -> tuple[list[TableColumn], dict[str | None, tuple[int, int]]]:
             columns = existing_columns(raw_connection(connection), target.table)
             self._refuse_drift(connection, target, extent, columns, _name_drift(names, columns))
             table = _as_clause(target.table, columns)
@@ -131,7 +136,8 @@ class TableStore:
             return columns, counts
 
         columns, counts = self._transaction(target, extent, work, lambda: True)
-        return Stored(counts, time.monotonic() - started, columns)
+        rows, sizes = ({key: counted[i] for key, counted in counts.items()} for i in (0, 1))
+        return Stored(rows, sizes, time.monotonic() - started, columns)
 
     def write(self, target: TableTarget, key: str, writer: PartitionWriter) -> tuple[PartitionReport, float]:
         """Let a writer write one partition in a transaction of its own; gives its report and the seconds it took."""
@@ -253,18 +259,22 @@ def _counts(
     target: TableTarget,
     extent: Extent,
     columns: Sequence[TableColumn],
-) -> dict[str | None, int]:
-    """Count the staged rows of each partition, and refuse those of none."""
+) -> dict[str | None, tuple[int, int]]:
+    """Count the staged rows of each partition, and their bytes, and refuse rows of none."""
     total = connection.scalar(sa.select(sa.func.count()).select_from(stage)) or 0
     keys: Sequence[str | None] = [None] if extent.keys is None else extent.keys
     extents = [extent if key is None else extent.only(key) for key in keys]
     filters = [sa.and_(sa.true(), *rows_of(stage, target, one, columns)) for one in extents]
+    size = sa.func.sum(sa.func.pg_column_size(sa.literal_column(f"{_STAGE}.*")))
     counted: list[int] = []
+    sizes: list[int] = []
     for first in range(0, len(filters), _COUNTS_AT_ONCE):
         some = filters[first : first + _COUNTS_AT_ONCE]
-        counted += connection.execute(
-            sa.select(*(sa.func.count().filter(one) for one in some)).select_from(stage)
-        ).one()
+        terms: list[sa.ColumnElement[Any]] = [sa.func.count().filter(one) for one in some]
+        terms += [sa.func.coalesce(size.filter(one), 0) for one in some]
+        found = connection.execute(sa.select(*terms).select_from(stage)).one()
+        counted += found[: len(some)]
+        sizes += found[len(some) :]
     if sum(counted) != total:
         raise DataContractError(
             f"{total - sum(counted)} rows of the query do not belong to what is being replaced",
@@ -272,7 +282,7 @@ def _counts(
             why=f"their {target.partition_column or ', '.join(target.slice)} has another value",
             fix="restrict the query to the partitions the run is for; the table was left as it was",
         )
-    return dict(zip(keys, counted, strict=True))
+    return dict(zip(keys, zip(counted, map(int, sizes), strict=True), strict=True))
 
 
 def _name_drift(names: Sequence[str], columns: Sequence[TableColumn]) -> list[str]:
