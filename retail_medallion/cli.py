@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import wraps
+from importlib import resources
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -74,8 +75,21 @@ def up() -> None:
     """Start the embedded PostgreSQL and S3, where no variables name others."""
     from retail_medallion import embedded
 
-    embedded.up()
+    os.environ.update(embedded.environment(embedded.up()))
     _print_status()
+    if os.environ.get("DAGSTER_PG_HOST"):
+        _release_dead_runs()
+
+
+def _release_dead_runs() -> None:
+    """End the runs whose process was killed: what they hold is otherwise theirs for a day."""
+    import dagster as dg
+
+    from retail_medallion.orchestration.dead_runs import release_dead_runs
+
+    with dg.DagsterInstance.get() as instance:
+        for run_id in release_dead_runs(instance):
+            console.print(f"Run {run_id} had been killed: it is marked as failed and its slots of pools are free.")
 
 
 @main.command()
@@ -224,10 +238,15 @@ def demo(scale: float, days: int) -> None:
 def dev(port: int) -> None:
     """Run Dagster's UI and daemon on this machine, with the embedded servers."""
     _use_embedded_servers()
+    _release_dead_runs()
+    if folder := config.sources_directory():
+        os.environ["RETAIL_SOURCES_DIR"] = str(folder.absolute())
     dagster = shutil.which("dagster", path=str(Path(sys.executable).parent)) or "dagster"
-    command = [dagster, "dev", "-m", "retail_medallion.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    workspace = str(resources.files("retail_medallion.embedded").joinpath("workspace.yaml"))
+    command = [dagster, "dev", "-w", workspace, "-h", "127.0.0.1", "-p", str(port)]
     console.print(f"Dagster's UI will be on http://127.0.0.1:{port}")
-    sys.exit(subprocess.call(command))
+    # Dagster warns of a dagster.yaml in the folder it starts in, such as the template, unless that folder is its home.
+    sys.exit(subprocess.call(command, cwd=os.environ["DAGSTER_HOME"]))
 
 
 @main.group()

@@ -10,7 +10,9 @@ from retail_medallion import config
 from retail_medallion.gold.registry import TABLES
 from retail_medallion.mapping import Mapping as SourceMapping
 from retail_medallion.model import CanonicalModel, load_model
+from retail_medallion.orchestration import keys
 from retail_medallion.orchestration.bronze import bronze_asset
+from retail_medallion.orchestration.executors import one_process
 from retail_medallion.orchestration.gold import gold_asset, shared_tables
 from retail_medallion.orchestration.io_managers import bronze_io_manager, warehouse_io_manager
 from retail_medallion.orchestration.jobs import daily_jobs
@@ -39,7 +41,7 @@ def build_definitions(
         assets=_assets(model, mappings),
         jobs=daily_jobs(entities),
         # One process for all steps: starting a process for each would take longer than most steps do.
-        executor=dg.in_process_executor,
+        executor=one_process(keys.pools(entities)),
         resources={
             "bronze_io_manager": bronze_io_manager(),
             "warehouse_io_manager": warehouse_io_manager(),

@@ -1,7 +1,7 @@
 """Gives back what killed runs hold: a slot of a pool is otherwise theirs until the daemon notices, a day later.
 
-What belongs here: runs that a command of ours started in its own process. What does not: runs of the daemon, which
-monitors them itself.
+What belongs here: runs whose process was on this machine, however they were started. What does not: runs of other
+machines; the daemon's monitoring ends those.
 """
 
 import os
@@ -15,10 +15,16 @@ _TAG = "retail_medallion/process"
 _UNFINISHED = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
-def process_tags() -> dict[str, str]:
-    """Tags by which a later command can tell whether the process of a run still lives."""
+def process_tags(run_id: str) -> dict[str, str]:
+    """Tags by which a later command can tell whether the process of a run, this one, still lives."""
     identity = ProcessIdentity.of(os.getpid())
-    return {} if identity is None else {_TAG: f"{socket.gethostname()}|{identity.pid}|{identity.started}"}
+    return {} if identity is None else {_TAG: f"{run_id}|{socket.gethostname()}|{identity.pid}|{identity.started}"}
+
+
+def mark_process(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Write down that a run lives in this process."""
+    if tags := process_tags(run_id):
+        instance.add_run_tags(run_id, tags)
 
 
 def release_dead_runs(instance: dg.DagsterInstance) -> list[str]:
@@ -29,7 +35,7 @@ def release_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """
     released: list[str] = []
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED)):
-        if not _is_dead(run.tags.get(_TAG, "")):
+        if not _is_dead(run.run_id, run.tags.get(_TAG, "")):
             continue
         instance.report_run_failed(run, "The process of the run was killed.")
         storage = instance.event_log_storage
@@ -39,7 +45,11 @@ def release_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     return released
 
 
-def _is_dead(mark: str) -> bool:
-    host, _, process = mark.partition("|")
+def _is_dead(run_id: str, mark: str) -> bool:
+    # A run that repeats another one inherits its tags, until it writes down its own process.
+    marked, _, rest = mark.partition("|")
+    host, _, process = rest.partition("|")
     pid, _, started = process.partition("|")
-    return host == socket.gethostname() and pid.isdecimal() and not ProcessIdentity(int(pid), started).is_alive()
+    if marked != run_id or host != socket.gethostname() or not pid.isdecimal():
+        return False
+    return not ProcessIdentity(int(pid), started).is_alive()

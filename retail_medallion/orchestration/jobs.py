@@ -9,12 +9,7 @@ from typing import Any
 import dagster as dg
 
 from retail_medallion.orchestration import keys
-from retail_medallion.orchestration.shared_snapshot import shared_snapshot_executor
-
-_TWO_AT_A_TIME = {
-    "max_concurrent": 2,
-    "start_method": {"forkserver": {"preload_modules": ["retail_medallion.definitions"]}},
-}
+from retail_medallion.orchestration.executors import one_process, process_per_step
 
 
 def daily_jobs(entities: Mapping[str, Collection[str]]) -> list[Any]:
@@ -23,7 +18,7 @@ def daily_jobs(entities: Mapping[str, Collection[str]]) -> list[Any]:
     Args:
         entities: Entities with a Bronze asset, by source.
     """
-    parallel = parallel_executor(entities)
+    single, parallel = one_process(keys.pools(entities)), process_per_step(entities, keys.pools(entities))
     jobs: list[Any] = []
     for source in entities:
         selection = dg.AssetSelection.key_prefixes([source])
@@ -32,7 +27,7 @@ def daily_jobs(entities: Mapping[str, Collection[str]]) -> list[Any]:
                 keys.daily_job(source),
                 selection,
                 description=f"One day, or a range, of {source} through Bronze, Silver and Gold.",
-                executor_def=dg.in_process_executor,
+                executor_def=single,
             )
         )
         jobs.append(
@@ -44,8 +39,3 @@ def daily_jobs(entities: Mapping[str, Collection[str]]) -> list[Any]:
             )
         )
     return jobs
-
-
-def parallel_executor(entities: Mapping[str, Collection[str]]) -> dg.ExecutorDefinition:
-    """A process per step, two at a time, all of which read each source as of one instant."""
-    return shared_snapshot_executor(entities).configured(_TWO_AT_A_TIME)

@@ -3,7 +3,11 @@
 What belongs here: every rule by which a name is made from source, layer and table.
 """
 
+from collections.abc import Iterable
+
 import dagster as dg
+
+from retail_medallion.gold.registry import TABLES
 
 BRONZE, SILVER, GOLD = "bronze", "silver", "gold"
 
@@ -44,3 +48,11 @@ def source_pool(source: str) -> str:
 def table_pool(source: str, table: str) -> str:
     """The pool in which runs queue for a Gold table of a source, instead of waiting inside PostgreSQL."""
     return f"{source}_gold_{table}"
+
+
+def pools(sources: Iterable[str]) -> list[str]:
+    """All pools of some sources."""
+    tables = [table.name for table in TABLES.values() if table.has_source]
+    return [
+        pool for source in sources for pool in (source_pool(source), *(table_pool(source, table) for table in tables))
+    ]

@@ -16,6 +16,7 @@ import dagster as dg
 from retail_medallion.errors import PermanentError
 from retail_medallion.orchestration import keys
 from retail_medallion.orchestration.dead_runs import process_tags, release_dead_runs
+from retail_medallion.orchestration.pools import ensure_pools
 
 Progress = Callable[[str, float], None]
 """Told of each finished step: its asset and its seconds."""
@@ -60,11 +61,12 @@ def materialise(
     started = dt.datetime.now(dt.UTC)
     tags = {_RANGE_START: days[0].isoformat(), _RANGE_END: days[-1].isoformat()} if len(days) > 1 else {}
     release_dead_runs(instance)
+    ensure_pools(instance, keys.pools([source]))
     with _followed(instance, run_id, progress):
         result = job.execute_in_process(
             instance=instance,
             partition_key=days[0].isoformat() if len(days) == 1 else None,
-            tags={**tags, **process_tags()},
+            tags={**tags, **process_tags(run_id)},
             run_config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
             raise_on_error=False,
             run_id=run_id,

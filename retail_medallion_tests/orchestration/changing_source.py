@@ -16,7 +16,7 @@ from retail_medallion.bronze.snapshot import SourceSnapshot
 from retail_medallion.definitions import build_definitions
 from retail_medallion.mapping import load_mappings
 from retail_medallion.orchestration import keys
-from retail_medallion.orchestration.jobs import parallel_executor
+from retail_medallion.orchestration.executors import process_per_step
 from retail_medallion.orchestration.partitions import DAILY, RANGE_IN_ONE_RUN
 from retail_medallion.orchestration.resources import SourceSnapshots
 from retail_medallion.storage.postgres.session import connect
@@ -63,7 +63,9 @@ def some_of_bronze() -> dg.JobDefinition:
     mappings = load_mappings(only=["demo"])
     entities = {"demo": list(mappings["demo"].entities)}
     selection = dg.AssetSelection.assets(*(keys.asset_key("demo", keys.BRONZE, name) for name in ENTITIES), afterwards)
-    job = dg.define_asset_job("some_of_bronze", selection, executor_def=parallel_executor(entities))
+    job = dg.define_asset_job(
+        "some_of_bronze", selection, executor_def=process_per_step(entities, keys.pools(entities))
+    )
     bronze = build_definitions(mappings, resources={"source_snapshots": ChangingSource(entities=entities)})
     return dg.Definitions.merge(bronze, dg.Definitions(assets=[afterwards], jobs=[job])).resolve_job_def(job.name)
 
