@@ -17,10 +17,13 @@ from psycopg2 import sql
 from psycopg2.extensions import connection, parse_dsn
 
 from retail_medallion.embedded import Servers
+from retail_medallion.embedded.home import Home
 from retail_medallion.embedded.postgres import EmbeddedPostgres
 from retail_medallion.embedded.processes import ProcessIdentity
 
 HOME_VARIABLE = "RETAIL_TESTS_HOME"
+POSTGRES_VARIABLE = "RETAIL_TESTS_POSTGRES"
+"""libpq's keyword string of a superuser of a running server, to run the tests against another release."""
 _PREFIX = "retail_medallion_tests_"
 
 
@@ -54,6 +57,33 @@ class FreshDatabase:
         return psycopg2.connect(self.dsn)
 
 
+class RunningPostgres(EmbeddedPostgres):
+    """A server that was there before the tests: it is used, and neither started nor stopped."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__(Home(session_home()))
+        self._parts = parse_dsn(dsn)
+
+    @property
+    def host(self) -> str:
+        return str(self._parts["host"])
+
+    @property
+    def port(self) -> int:
+        return int(self._parts.get("port", 5432))
+
+    @property
+    def user(self) -> str:
+        return str(self._parts["user"])
+
+    @property
+    def password(self) -> str:
+        return str(self._parts.get("password", "none"))
+
+    def dsn(self, database: str, *, user: str | None = None, password: str | None = None) -> str:
+        return super().dsn(database, user=user or self.user, password=password)
+
+
 def session_home() -> Path:
     """Folder of this session's servers: chosen by the first process, inherited by xdist's workers."""
     return Path(os.environ.setdefault(HOME_VARIABLE, str(Path(tempfile.gettempdir()) / f"{_PREFIX}{os.getpid()}")))
@@ -61,7 +91,12 @@ def session_home() -> Path:
 
 def session_servers() -> Servers:
     """This session's servers, whatever the environment of the developer says."""
-    return Servers(session_home(), durable=False, environ={})
+    named = os.environ.get(POSTGRES_VARIABLE)
+    elsewhere = dict.fromkeys(("WAREHOUSE_DB_HOST", "DEMO_DB_HOST", "DAGSTER_PG_HOST"), "elsewhere") if named else {}
+    servers = Servers(session_home(), durable=False, environ=elsewhere)
+    if named:
+        servers.postgres = RunningPostgres(named)
+    return servers
 
 
 @contextlib.contextmanager
