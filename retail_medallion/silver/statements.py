@@ -152,13 +152,17 @@ _REMEMBER_CHANGES = """
     WHERE b IS DISTINCT FROM n
 """
 
+# The ids are made distinct before each consumer gets its copy: many lines name few sales and fewer products.
 _INSERT_PENDING = """
     INSERT INTO meta.pending (consumer, source_system, role, id)
-    SELECT DISTINCT m.consumer, %(source)s, r.role, r.id
-    FROM pg_temp.changed x
-    CROSS JOIN LATERAL ({images_of_links}) r (role, id)
-    JOIN meta.consumer m ON m.entity = %(entity)s AND m.role = r.role
-    WHERE r.id IS NOT NULL
+    SELECT m.consumer, %(source)s, named.role, named.id
+    FROM (
+        SELECT DISTINCT r.role, r.id
+        FROM pg_temp.changed x
+        CROSS JOIN LATERAL ({images_of_links}) r (role, id)
+        WHERE r.id IS NOT NULL AND r.role IN (SELECT c.role FROM meta.consumer c WHERE c.entity = %(entity)s)
+    ) named
+    JOIN meta.consumer m ON m.entity = %(entity)s AND m.role = named.role
     ORDER BY 1, 2, 3, 4
     ON CONFLICT (consumer, source_system, role, id) DO UPDATE SET seq = nextval('meta.pending_seq')
 """

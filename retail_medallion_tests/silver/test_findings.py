@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retail_medallion.embedded.postgres import EmbeddedPostgres
-from retail_medallion.silver.findings import finding_rules
+from retail_medallion.errors import ModelError
+from retail_medallion.silver.findings import count_findings, finding_rules, worst_findings
+from retail_medallion.silver.findings.document import describe_findings
 from retail_medallion_tests.servers import fresh_database_on
 from retail_medallion_tests.silver.finding_examples import EXAMPLES, Example, Rows
 from retail_medallion_tests.silver.findings_oracle import DISTINCT, REFERENCES, findings
 from retail_medallion_tests.silver.findings_world import DAY, MODEL, NOON, World
 
+PAGE = Path(__file__).parents[2] / "docs" / "findings.md"
 RULES = finding_rules(MODEL)
 _numbers = count()
 
@@ -132,7 +137,7 @@ _SAID_AGAIN = {
 }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(schedule=_schedule)
 def test_any_writes_and_refreshes_find_what_the_rows_say(
     world: World, schedule: list[tuple[str, dt.date, list[dict[str, Any]]] | None]
@@ -148,3 +153,71 @@ def test_any_writes_and_refreshes_find_what_the_rows_say(
         world.refresh(source, mapped)
         assert {finding for finding in world.found(source) if finding[0] in _SAID_AGAIN} == findings(record)
     assert world.differing(source, mapped) == 0
+
+
+def test_the_page_lists_the_rules_as_they_are_declared() -> None:
+    assert PAGE.read_text(encoding="utf-8").endswith(describe_findings(MODEL))
+
+
+def test_a_rule_of_an_entity_the_source_does_not_map_does_not_hold_and_its_findings_go(
+    world: World, source: str
+) -> None:
+    world.write(source, "sales", [{"sale_id": "s", "customer_id": "nobody"}])
+    world.refresh(source, {"sales", "sale_items", "customers"})
+    assert {("G08.sales.customer_id", "s"), ("sales.no_items", "s")} <= world.found(source)
+    world.refresh(source, {"sales", "sale_items"})
+    assert world.found(source) == {("sales.no_items", "s")}
+    world.refresh(source, {"sales"})
+    assert world.found(source) == set()
+
+
+def test_a_refresh_takes_what_it_read_off_the_queue_and_finds_nothing_new_the_next_time(
+    world: World, source: str
+) -> None:
+    pending = "SELECT count(*) FROM meta.pending WHERE consumer = 'findings' AND source_system = :source"
+    world.write(source, "sales", [{"sale_id": "s"}])
+    assert world.rows(pending, source=source) == [(1,)]
+    world.refresh(source, {"sales", "sale_items"})
+    assert world.rows(pending, source=source) == [(0,)]
+    again = world.refresh(source, {"sales", "sale_items"})
+    assert (again.pending, again.renewed, again.found, again.removed) == (0, [], {}, {})
+
+
+def test_a_changed_declaration_is_computed_in_full(world: World, source: str) -> None:
+    world.write(source, "sales", [{"sale_id": "s"}])
+    world.refresh(source, {"sales", "sale_items"})
+    world.rows(
+        "UPDATE silver_meta.finding_rule SET version = 'older' WHERE source_system = :source"
+        " AND rule = 'sales.no_items' RETURNING rule",
+        source=source,
+    )
+    world.rows("DELETE FROM silver_meta.finding WHERE source_system = :source RETURNING rule", source=source)
+    assert world.refresh(source, {"sales", "sale_items"}).renewed == ["sales.no_items"]
+    assert world.found(source) == {("sales.no_items", "s")}
+
+
+def test_a_shared_address_is_kept_as_a_hash(world: World, source: str) -> None:
+    world.write(source, "customers", [{"customer_id": key, "email": "a@b.example"} for key in "kl"])
+    world.refresh(source, {"customers"})
+    stored = world.rows("SELECT * FROM silver_meta.finding WHERE source_system = :source", source=source)
+    assert len(stored) == 2
+    assert "a@b" not in repr(stored)
+
+
+def test_a_rule_that_reads_rows_nobody_tells_it_of_is_refused() -> None:
+    sales = MODEL.entity("sales")
+    blind = sales.findings[0].model_copy(update={"drivers": ("sales",)})
+    entity = sales.model_copy(update={"findings": [blind]})
+    model = dataclasses.replace(MODEL, entities={**MODEL.entities, "sales": entity})
+    with pytest.raises(ModelError, match="nobody tells"):
+        finding_rules(model)
+
+
+def test_the_counts_name_every_rule_that_holds_and_the_worst_come_first(world: World, source: str) -> None:
+    world.write(source, "sales", [{"sale_id": key, "total_amount": ord(key)} for key in "ab"])
+    world.refresh(source, {"sales", "transactions"})
+    with world.engine.connect() as connection:
+        counts = {count.rule: count.count for count in count_findings(connection, source, "sales")}
+        worst = worst_findings(connection, source, "sales", of_each_rule=1)
+    assert counts == {"sales.paid_differs": 2, "G08.sales.original_sale_id": 0, "G09.sales.sale_number": 0}
+    assert [(row.id, str(row.delta)) for row in worst] == [("b", "-98.0000")]
