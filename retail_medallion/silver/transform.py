@@ -11,9 +11,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,11 @@ import duckdb
 import pyarrow as pa
 
 from retail_medallion.errors import ConfigurationError, DataContractError
-from retail_medallion.mapping import Block, CompiledBlock, compile_block, new_duckdb
+from retail_medallion.mapping import Block, CompiledBlock, new_duckdb
 from retail_medallion.mapping import Mapping as SourceMapping
 from retail_medallion.model import CanonicalModel, Entity
-from retail_medallion.silver import contest, quarantine
+from retail_medallion.silver import compilation, contest, quarantine
+from retail_medallion.silver.accepted import accepted_schema, as_declared
 from retail_medallion.silver.bronze_rows import BronzeInput, NumberedRows
 from retail_medallion.silver.counts import (
     BlockCounts,
@@ -80,7 +80,7 @@ class TransformedPartition:
         columns = ", ".join(quoted(name) for name in schema.names)
         query = f"SELECT {columns} FROM ({contest.accepted(self._entity)}) ORDER BY {quoted(self._entity.key)}"
         relation = self._connection.cursor().sql(query)
-        batches = (_cast(batch, schema) for batch in relation.to_arrow_reader(_ROWS_PER_BATCH))
+        batches = (as_declared(batch, schema) for batch in relation.to_arrow_reader(_ROWS_PER_BATCH))
         return pa.RecordBatchReader.from_batches(schema, batches)
 
     def rejected(self) -> pa.RecordBatchReader:
@@ -166,7 +166,7 @@ class _Staging:
             if not bronze.observed:
                 continue
             covering = self._covering(bronze, seen)
-            compiled = _compiled(_Compilation.of(self.mapping, self.model, bronze, covering))
+            compiled = compilation.compiled(compilation.Compilation.of(self.mapping, self.model, bronze, covering))
             # Planning the statement takes longer than cleaning a quiet day's rows; a day without any needs no plan.
             counted = self._stage_block(index, bronze, compiled) if bronze.rows else _nothing(bronze)
             check_block(counted, self.where)
@@ -273,92 +273,6 @@ def _nothing(bronze: BronzeInput) -> BlockCounts:
         staged=0,
         exploded=bronze.block.explode is not None,
     )
-
-
-@dataclass(frozen=True)
-class _Compilation:
-    """What a compiled block depends on. A range of days has the same every day, and compiling asks DuckDB for types."""
-
-    source: str
-    versions: tuple[str, str]
-    entity: str
-    name: str
-    schemas: tuple[bytes, ...]
-    mapping: SourceMapping = field(compare=False)
-    model: CanonicalModel = field(compare=False)
-    block: Block = field(compare=False)
-    schema: pa.Schema = field(compare=False)
-    covering: pa.Schema | None = field(compare=False)
-
-    @classmethod
-    def of(
-        cls, mapping: SourceMapping, model: CanonicalModel, bronze: BronzeInput, covering: BronzeInput | None
-    ) -> _Compilation:
-        read = [bronze, *([covering] if covering else [])]
-        return cls(
-            source=mapping.source.code,
-            versions=(mapping.version, model.version),
-            entity=bronze.block.entity,
-            name=bronze.block.name,
-            schemas=tuple(one.schema.serialize().to_pybytes() for one in read),
-            mapping=mapping,
-            model=model,
-            block=bronze.block,
-            schema=bronze.schema,
-            covering=covering.schema if covering else None,
-        )
-
-
-_REMEMBERED_BLOCKS = 256
-
-
-@lru_cache(maxsize=_REMEMBERED_BLOCKS)
-def _compiled(wanted: _Compilation) -> CompiledBlock:
-    return compile_block(wanted.mapping, wanted.block, wanted.model, wanted.schema, wanted.covering)
-
-
-def accepted_schema(entity: Entity) -> pa.Schema:
-    """Arrow columns of accepted rows: the key, the business columns, and what tells where they come from."""
-    business = sorted(entity, key=lambda column: column.name != entity.key)
-    return pa.schema(
-        [
-            *((column.name, arrow_type(column.type)) for column in business),
-            ("is_deleted", pa.bool_()),
-            ("deleted_at", arrow_type("timestamptz")),
-            ("source_created_at", arrow_type("timestamptz")),
-            ("source_updated_at", arrow_type("timestamptz")),
-            ("op", pa.string()),
-            ("record_hash", pa.binary(16)),
-            ("bronze_row", pa.int64()),
-            ("ingested_at", arrow_type("timestamptz")),
-            ("dq_flags", pa.list_(pa.string())),
-            ("extras", pa.string()),
-        ]
-    )
-
-
-def arrow_type(postgres_type: str) -> pa.DataType:
-    """The Arrow type that carries values of a PostgreSQL type of the model."""
-    exact = {
-        "boolean": pa.bool_(),
-        "date": pa.date32(),
-        "integer": pa.int32(),
-        "text[]": pa.list_(pa.string()),
-        "timestamptz": pa.timestamp("us", "UTC"),
-        "uuid": pa.binary(16),
-    }
-    if postgres_type.startswith("numeric"):
-        precision, scale = postgres_type.removeprefix("numeric(").removesuffix(")").split(",")
-        return pa.decimal128(int(precision), int(scale))
-    return exact.get(postgres_type, pa.string())
-
-
-def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    columns = [
-        column if column.type == wanted.type else column.cast(wanted.type)
-        for column, wanted in zip(batch.columns, schema, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _counts(connection: duckdb.DuckDBPyConnection, entity: Entity, blocks: Sequence[BlockCounts]) -> PartitionCounts:

@@ -1,0 +1,61 @@
+"""Compiled blocks, remembered: a range of days has the same every day, and compiling asks DuckDB for types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import pyarrow as pa
+
+from retail_medallion.mapping import Block, CompiledBlock, compile_block
+from retail_medallion.mapping import Mapping as SourceMapping
+from retail_medallion.model import CanonicalModel
+from retail_medallion.silver.bronze_rows import BronzeInput
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """What a compiled block depends on."""
+
+    source: str
+    versions: tuple[str, str]
+    entity: str
+    name: str
+    schemas: tuple[bytes, ...]
+    mapping: SourceMapping = field(compare=False)
+    model: CanonicalModel = field(compare=False)
+    block: Block = field(compare=False)
+    schema: pa.Schema = field(compare=False)
+    covering: pa.Schema | None = field(compare=False)
+
+    @classmethod
+    def of(
+        cls, mapping: SourceMapping, model: CanonicalModel, bronze: BronzeInput, covering: BronzeInput | None
+    ) -> Compilation:
+        """What a Bronze object, and the one that names the documents it covers, is compiled for."""
+        read = [bronze, *([covering] if covering else [])]
+        return cls(
+            source=mapping.source.code,
+            versions=(mapping.version, model.version),
+            entity=bronze.block.entity,
+            name=bronze.block.name,
+            schemas=tuple(one.schema.serialize().to_pybytes() for one in read),
+            mapping=mapping,
+            model=model,
+            block=bronze.block,
+            schema=bronze.schema,
+            covering=covering.schema if covering else None,
+        )
+
+
+_REMEMBERED_BLOCKS = 256
+
+
+@lru_cache(maxsize=_REMEMBERED_BLOCKS)
+def compiled(wanted: Compilation) -> CompiledBlock:
+    """The block as SQL; remembered within this process.
+
+    Raises:
+        MappingError: The mapping does not fit the Bronze columns or the model.
+    """
+    return compile_block(wanted.mapping, wanted.block, wanted.model, wanted.schema, wanted.covering)
