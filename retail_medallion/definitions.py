@@ -12,6 +12,7 @@ from retail_medallion.mapping import Mapping as SourceMapping
 from retail_medallion.model import CanonicalModel, load_model
 from retail_medallion.orchestration import keys
 from retail_medallion.orchestration.bronze import bronze_asset
+from retail_medallion.orchestration.checks import silver_checks
 from retail_medallion.orchestration.executors import one_process
 from retail_medallion.orchestration.gold import gold_asset, shared_tables
 from retail_medallion.orchestration.io_managers import bronze_io_manager, warehouse_io_manager
@@ -39,6 +40,7 @@ def build_definitions(
     entities = {code: list(mapping.entities) for code, mapping in mappings.items()}
     return dg.Definitions(
         assets=_assets(model, mappings),
+        asset_checks=[check for mapping in mappings.values() for check in silver_checks(mapping, model)],
         jobs=daily_jobs(entities),
         # One process for all steps: starting a process for each would take longer than most steps do.
         executor=one_process(keys.pools(entities)),

@@ -13,6 +13,11 @@ from retail_medallion.errors import DateRangeError
 DAILY = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), timezone="UTC")
 """One UTC day of arrival. All sources share it: Dagster cannot select assets of different definitions together."""
 
+PARTITION = "dagster/partition"
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+"""Tags under which Dagster keeps the day, or the first and last day, of a run."""
+
 RANGE_IN_ONE_RUN = dg.BackfillPolicy.single_run()
 """A range of days is one run of every asset; inside it each committed day is recorded."""
 
