@@ -32,7 +32,8 @@ _PARTITIONS = """
             WHERE r.entity = p.entity AND r.source_system = p.source_system AND r.partition_date = p.partition_date)
                AS quarantined
     FROM silver_meta.partition_state p
-    WHERE p.source_system = %(source)s AND p.entity = %(entity)s AND (%(days)s::date[] IS NULL OR p.partition_date = ANY(%(days)s))
+    WHERE p.source_system = %(source)s AND p.entity = %(entity)s
+      AND (%(days)s::date[] IS NULL OR p.partition_date = ANY(%(days)s))
     ORDER BY p.partition_date
 """
 
@@ -42,7 +43,8 @@ _WORST = """
            string_agg(DISTINCT (o.reason ->> 'rule') || ' ' || (o.reason ->> 'column') || ' '
                       || (o.reason ->> 'message'), '; '), count(*)
     FROM silver_quarantine.rejected_row r CROSS JOIN LATERAL jsonb_array_elements(r.reasons) o (reason)
-    WHERE r.source_system = %(source)s AND r.entity = %(entity)s AND (%(days)s::date[] IS NULL OR r.partition_date = ANY(%(days)s))
+    WHERE r.source_system = %(source)s AND r.entity = %(entity)s
+      AND (%(days)s::date[] IS NULL OR r.partition_date = ANY(%(days)s))
     GROUP BY 1, 2, 3, 4, r.mapped_row ORDER BY 6 DESC, 1 DESC, 2, 3 LIMIT %(limit)s
 """
 
