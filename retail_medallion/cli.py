@@ -10,39 +10,21 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import wraps
 from importlib import resources
 from pathlib import Path
 from typing import Any, ParamSpec
 
 import click
-from rich.console import Console
 
 from retail_medallion import config
+from retail_medallion.commands.quarantine import quarantine
+from retail_medallion.commands.shared import console
+from retail_medallion.commands.shared import plain_errors as _plain_errors
+from retail_medallion.commands.shared import print_error as _print_error
+from retail_medallion.commands.shared import use_embedded_servers as _use_embedded_servers
 from retail_medallion.errors import RetailMedallionError
 
 P = ParamSpec("P")
-
-# Written to a file or a pipe, a table keeps room for its columns.
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
-
-
-def _plain_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """Print our own errors as what, where, why and fix, without a traceback, and exit with 1."""
-
-    @wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except RetailMedallionError as error:
-            _print_error(error)
-            sys.exit(1)
-
-    return wrapped
-
-
-def _print_error(error: RetailMedallionError) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(str(error), style="red", markup=False)
 
 
 @click.group()
@@ -51,12 +33,7 @@ def main() -> None:
     config.read_dotenv()
 
 
-def _use_embedded_servers() -> None:
-    """Start the embedded servers unless variables name others, and point this process at them."""
-    from retail_medallion import embedded
-
-    servers = embedded.up()
-    os.environ.update(embedded.environment(servers))
+main.add_command(quarantine)
 
 
 def _day_options(command: Callable[P, None]) -> Callable[P, None]:

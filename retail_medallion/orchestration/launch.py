@@ -7,7 +7,7 @@ import datetime as dt
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -37,10 +37,30 @@ class FinishedRun:
     seconds: float
 
 
-def equivalent_command(source: str, days: Sequence[dt.date]) -> str:
+def equivalent_command(source: str, days: Sequence[dt.date], selection: str | None = None) -> str:
     """The plain Dagster command that does the same."""
     partitions = f"--partition {days[0]}" if len(days) == 1 else f"--partition-range {days[0]}...{days[-1]}"
-    return f"""dagster asset materialize -m retail_medallion.definitions --select 'key:"{source}/*"' {partitions}"""
+    selected = selection or f'key:"{source}/*"'
+    return f"dagster asset materialize -m retail_medallion.definitions --select '{selected}' {partitions}"
+
+
+def silver_selection(source: str, entities: Sequence[str], *, gold: bool) -> str:
+    """Some Silver assets of a source, and its Gold assets if wanted, in Dagster's selection syntax."""
+    selected = [f'key:"{source}/{keys.SILVER}/{entity}"' for entity in entities]
+    return " or ".join([*selected, *([f'key:"{source}/{keys.GOLD}/*"'] if gold else [])])
+
+
+def consecutive(
+    wanted: Mapping[dt.date, frozenset[str]],
+) -> list[tuple[list[dt.date], frozenset[str]]]:
+    """Cut days into ranges without gaps that want the same, oldest first: each can be one run."""
+    parts: list[tuple[list[dt.date], frozenset[str]]] = []
+    for day in sorted(wanted):
+        if parts and parts[-1][0][-1] + dt.timedelta(days=1) == day and parts[-1][1] == wanted[day]:
+            parts[-1][0].append(day)
+        else:
+            parts.append(([day], wanted[day]))
+    return parts
 
 
 def materialise(
@@ -50,8 +70,17 @@ def materialise(
     *,
     instance: dg.DagsterInstance,
     progress: Progress | None = None,
+    selection: str | None = None,
 ) -> FinishedRun:
     """Run the daily job of a source for consecutive days, as one run.
+
+    Args:
+        definitions: The code location.
+        source: Code of the source.
+        days: The days, oldest first, without gaps.
+        instance: Where the run is written down.
+        progress: Told of each finished step.
+        selection: The assets to run, in Dagster's selection syntax; all of the source where None.
 
     Raises:
         RunFailedError: A step failed. Days that were committed before stay.
@@ -66,6 +95,7 @@ def materialise(
         result = job.execute_in_process(
             instance=instance,
             partition_key=days[0].isoformat() if len(days) == 1 else None,
+            asset_selection=_selected(definitions, selection),
             tags={**tags, **process_tags(run_id)},
             run_config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
             raise_on_error=False,
@@ -76,9 +106,15 @@ def materialise(
         raise RunFailedError(
             f"The run of {source} for {days[0]} to {days[-1]} failed.",
             why=_causes([event for event in result.all_events if event.is_step_failure]),
-            fix=f"Mend the cause and run it again: {equivalent_command(source, days)}",
+            fix=f"Mend the cause and run it again: {equivalent_command(source, days, selection)}",
         )
     return FinishedRun(result.run_id, seconds)
+
+
+def _selected(definitions: dg.Definitions, selection: str | None) -> list[dg.AssetKey] | None:
+    if selection is None:
+        return None
+    return sorted(dg.AssetSelection.from_string(selection).resolve(definitions.resolve_asset_graph()))
 
 
 def _causes(failures: Sequence[dg.DagsterEvent]) -> str:

@@ -104,9 +104,18 @@ class Session:
         size = size or len(days)
         return [days[i : i + size] for i in range(0, len(days), size)]
 
-    def materialise(self, source: str, days: Sequence[dt.date], *, progress: Progress | None = None) -> FinishedRun:
-        """Run all layers of a source for consecutive days."""
-        return launch.materialise(self.definitions, source, days, instance=self.instance, progress=progress)
+    def materialise(
+        self,
+        source: str,
+        days: Sequence[dt.date],
+        *,
+        progress: Progress | None = None,
+        selection: str | None = None,
+    ) -> FinishedRun:
+        """Run all layers of a source, or the assets of a selection, for consecutive days."""
+        return launch.materialise(
+            self.definitions, source, days, instance=self.instance, progress=progress, selection=selection
+        )
 
     def summary(self, source: str, run: FinishedRun) -> RunSummary:
         """Read what a run did from its materialisations."""
