@@ -17,13 +17,16 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from retail_medallion.demo import market, orders, recall
 from retail_medallion.demo.clients import write_client
+from retail_medallion.demo.club import Club
 from retail_medallion.demo.dice import Dice
 from retail_medallion.demo.generator import DEFAULT_SEED, orders_on, remember, remembered
 from retail_medallion.demo.lines import CANCELLED, Line
-from retail_medallion.demo.market import market_day
+from retail_medallion.demo.market import Market
 from retail_medallion.demo.orders import Due, Trade
 from retail_medallion.demo.payments import REFUNDED, Receipt
+from retail_medallion.demo.stock import Stock
 from retail_medallion.demo.tables import Rows
+from retail_medallion.demo.web_changes import WebChanges, change_web
 from retail_medallion.demo.world import World
 from retail_medallion.errors import ConfigurationError
 
@@ -42,6 +45,7 @@ class DayOfChanges:
         orders_late: Orders placed on an earlier day that arrived only now.
         articles_changed: Articles with a new price.
         clients_erased: Clients marked as gone.
+        web: What happened to baskets, parcels, opinions and vouchers of earlier days.
     """
 
     day: date
@@ -53,6 +57,7 @@ class DayOfChanges:
     orders_late: tuple[int, ...]
     articles_changed: tuple[int, ...]
     clients_erased: tuple[int, ...]
+    web: WebChanges
 
 
 def apply_changes(connection: Connection, day: date, seed: int = DEFAULT_SEED) -> DayOfChanges:
@@ -93,9 +98,10 @@ class _Day:
         """Everything of the day, morning to night."""
         world, numbers = recall.world(self._cursor, self._day), recall.numbers(self._cursor)
         with Rows() as rows:
-            trade = Trade(
-                rows, world, numbers, None, self._start + timedelta(days=1), self._seed, recall.points(self._cursor)
-            )
+            end = self._start + timedelta(days=1)
+            levels, club = recall.levels(self._cursor), Club(end, balances=recall.points(self._cursor))
+            stock = Stock(rows, numbers, None, world.sites, self._start, end, self._seed, levels)
+            trade = Trade(rows, world, numbers, None, end, self._seed, stock=stock, club=club)
             returned = self._expect_returns(trade, world)
             dice = Dice(self._seed, "newcomers", self._day)
             for hour in range(max(39 * self._scale // 1000, 1)):
@@ -104,8 +110,9 @@ class _Day:
             count = orders_on(self._day, orders.ORDERS_A_DAY, self._scale)
             trade.day(self._day, max(count, 3))
             documents = orders_on(self._day, market.ORDERS_A_DAY, self._scale)
-            end = self._start + timedelta(days=1)
-            market_day(rows, world, numbers, None, end, self._seed, self._day, max(documents, 1))
+            Market(rows, world, numbers, None, stock, end, self._seed).day(self._day, max(documents, 1))
+            stock.end_of(self._day, self._seed)
+            club.write(rows, numbers, None, self._seed)
             self._cursor.execute("ALTER TABLE shop.order_lines DISABLE TRIGGER line_added")
             rows.load(connection)
             self._cursor.execute("ALTER TABLE shop.order_lines ENABLE TRIGGER line_added")
@@ -121,6 +128,7 @@ class _Day:
             orders_late=self._arrive_late(),
             articles_changed=self._change_prices(),
             clients_erased=self._erase(),
+            web=change_web(self._cursor, self._start, self._scale),
         )
 
     def _at(self, hour: int) -> None:

@@ -9,12 +9,14 @@ from retail_medallion.demo.dice import Dice, Weighted
 from retail_medallion.demo.faults import Planter
 from retail_medallion.demo.tables import Rows
 from retail_medallion.demo.untidy import mail, optional, phone, text
-from retail_medallion.demo.vocabulary import COMPANY_ENDINGS, COUNTRIES, CUSTOMER_COUNTRIES, Country
+from retail_medallion.demo.vocabulary import COMPANY_ENDINGS, COUNTRIES, CUSTOMER_COUNTRIES, PROVINCES, Country
 from retail_medallion.demo.world import Client, Spell
 
 HEAD_OFFICE = ZoneInfo("Europe/Berlin")
 _COUNTRY = Weighted([code for code, _ in CUSTOMER_COUNTRIES], [weight for _, weight in CUSTOMER_COUNTRIES])
 _FIRST_MERGED = 50
+# Half past two of the night in which clocks were put back from three to two.
+_TWICE = datetime(2025, 10, 26, 2, 30)  # noqa: DTZ001 - what a till writes
 _CLUB = Weighted((None, "basis", "silber", "gold"), (45, 35, 14, 6))
 
 
@@ -25,7 +27,14 @@ def local(moment: datetime) -> datetime:
 
 def _address(dice: Dice, land: Country, town: str, zip_code: str, country: str | None) -> dict[str, str | None]:
     street = f"{dice.pick(land.streets)} {dice.between(1, 199)}"
-    return {"street": text(dice, street), "zip": zip_code, "town": text(dice, town), "country": country}
+    province = dice.pick(PROVINCES[town]) if country and dice.chance(500) else None
+    return {
+        "street": text(dice, street),
+        "zip": zip_code,
+        "town": text(dice, town),
+        "province": province,
+        "country": country,
+    }
 
 
 def write_client(
@@ -64,6 +73,9 @@ def write_client(
     }
     if row["newsletter"]:
         row["newsletter_since"] = made + timedelta(seconds=dice.between(0, 9))
+    born = date(dice.between(1938, 2007), dice.between(1, 12), dice.between(1, 28))
+    row["born"] = None if business or dice.chance(400) else born
+    row["signed_up"] = local(made)
     if planter:
         if planter.strikes("nobody", changed, number):
             row |= dict.fromkeys(("client_no", "given_name", "family_name", "company", "mail", "phone")) | {
@@ -77,26 +89,28 @@ def write_client(
             country = dice.pick(("Atlantis", "ZZ", "Lummerland"))
         elif row["newsletter"] and planter.strikes("timeless_consent", changed, number):
             row["newsletter_since"] = None
+        elif planter.strikes("unborn", changed, number):
+            row["born"] = born.replace(year=2190)
+        elif planter.strikes("toddler", changed, number):
+            row["born"] = born.replace(year=made.year - 3)
+        elif planter.strikes("hour_that_came_twice", changed, number):
+            row["signed_up"] = _TWICE
     rows.add(
         "clients",
         id=number,
         public_id=dice.uuid(),
         kind=2 if business else 1,
-        born=None
-        if business or dice.chance(400)
-        else date(dice.between(1938, 2007), dice.between(1, 12), dice.between(1, 28)),
         sex=None
         if business or dice.chance(300)
         else dice.pick(("fF" if woman else "mM") + ("x" if dice.chance(20) else "")),
         locale=land.locale if dice.chance(900) else land.locale.replace("_", "-"),
         address=_address(dice, land, town, zip_code, country),
-        signed_up=local(made),
         segment=dice.pick(("A", "b", "C ", "?", "ohne", None)),
         club_level=club,
         favourite_site_id=dice.pick((1, 2, 3, 4, 5, 11, 21, 41)) if dice.chance(300) else None,
         locked=dice.chance(6),
-        merged_into=dice.between(1, number - 1) if number > _FIRST_MERGED and dice.chance(4) else None,
-        voided_at=changed if dice.chance(5) else None,
+        merged_into=dice.between(1, number - 1) if number > _FIRST_MERGED and dice.chance(12) else None,
+        voided_at=changed if dice.chance(8) else None,
         created_at=made,
         updated_at=changed,
         **row,

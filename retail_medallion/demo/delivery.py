@@ -1,129 +1,153 @@
-"""What follows a sale in the warehouse and in the club: parcels, stock movements, points."""
+"""How goods reach their buyers: parcels, couriers, collection in a store; on their way, arrived, lost or sent back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from retail_medallion.demo.amounts import decimal, money
-from retail_medallion.demo.clients import local
 from retail_medallion.demo.dice import Dice
+from retail_medallion.demo.faults import Planter
 from retail_medallion.demo.lines import Line
-from retail_medallion.demo.payments import Payer
 from retail_medallion.demo.tables import Rows
-from retail_medallion.demo.vocabulary import CARRIERS
+from retail_medallion.demo.vocabulary import CARRIERS, PROVINCES
 from retail_medallion.demo.world import WAREHOUSE, Client, Numbers
 
-GOODS = 1
+PARCEL, COURIER, COLLECTED = 1, 2, 3
+PLANNED, PICKED, PACKED, ON_ITS_WAY, DELIVERED, FAILED, SENT_BACK, CANCELLED = 10, 20, 30, 40, 50, 60, 70, 80
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """When an order's goods are where.
+
+    Attributes:
+        placed: The order is placed.
+        shipped: The goods leave.
+        arrived: The goods arrive.
+        cancelled: The order is cancelled, if it is.
+    """
+
+    placed: datetime
+    shipped: datetime
+    arrived: datetime
+    cancelled: datetime | None = None
 
 
 class Delivery:
-    """Writes parcels, movements and points.
+    """Writes parcels.
 
     Args:
         rows: Where they are written.
         numbers: Their ids.
+        planter: Spoils some; None spoils none.
         end: Nothing recorded from then on exists yet.
-        points: Balances of points by client.
     """
 
-    def __init__(self, rows: Rows, numbers: Numbers, end: datetime, points: dict[int, int] | None = None) -> None:
-        self._rows = rows
-        self._numbers = numbers
-        self._end = end
-        self._points: dict[int, int] = points if points is not None else {}
+    def __init__(self, rows: Rows, numbers: Numbers, planter: Planter | None, end: datetime) -> None:
+        self._rows, self._numbers, self._planter, self._end = rows, numbers, planter, end
 
-    def moved(self, lines: Sequence[Line], order: int, site: int, at: datetime, recorded: datetime) -> None:
-        """Write what leaves and enters stock."""
-        if recorded >= self._end:
-            return
-        for line in lines:
-            if line.article.kind != GOODS:
-                continue
-            self._rows.add(
-                "stock_moves",
-                id=self._numbers.take("stock_moves"),
-                article_id=line.article.id,
-                site_id=site,
-                reason="RT" if line.back else "VK",
-                qty=decimal(line.quantity if line.back else -line.quantity, 3),
-                cost=decimal(line.article.cost, 4),
-                currency="EUR",
-                moved_at=local(at),
-                doc_type="BON",
-                doc_no=str(order),
-                order_id=order,
-                recorded_at=recorded,
-            )
+    def sent(self, dice: Dice, order: int, client: Client, lines: Sequence[Line], journey: Journey) -> None:
+        """Write the parcels of an order as they stand when the history ends."""
+        if journey.cancelled and dice.chance(400):
+            return  # nobody had planned a parcel yet
+        if len(lines) > 1 and dice.chance(70):
+            place = dice.between(1, len(lines) - 1)
+            parts = [lines[:place], lines[place:]]
+        else:
+            parts = [lines]
+        for part in parts:
+            kind = COLLECTED if dice.chance(120) else COURIER if len(part) == 1 and dice.chance(120) else PARCEL
+            self._write(dice, kind, part, journey, client=client, order=order)
 
-    def sent(
+    def sent_for_portal(self, dice: Dice, portal_order: str, lines: Sequence[Line], journey: Journey) -> None:
+        """Write the parcel of a portal's order."""
+        self._write(dice, PARCEL, lines, journey, portal_order=portal_order)
+
+    def _write(
         self,
         dice: Dice,
-        payer: Payer,
-        client: Client,
+        kind: int,
         lines: Sequence[Line],
-        placed: datetime,
-        shipped: datetime,
-        done: datetime,
+        journey: Journey,
+        *,
+        client: Client | None = None,
+        order: int | None = None,
+        portal_order: str | None = None,
     ) -> None:
-        """Write the parcel of an order as it stands when the history ends."""
-        gone, there = shipped < self._end, done < self._end
-        packed = shipped - timedelta(minutes=dice.between(10, 200))
-        changed = done if there else shipped if gone else placed
-        collected = dice.chance(120)
-        self._rows.add(
-            "parcels",
-            id=self._numbers.take("parcels"),
-            order_id=payer.order,
-            kind=3 if collected else 1,
-            state=50 if there else 40 if gone else 10,
-            site_id=WAREHOUSE,
-            carrier=None if collected else dice.pick(CARRIERS),
-            service=dice.pick(("standard", "EXPRESS", None)),
-            tracking=f"{dice.digits(12)}" if gone and not collected else None,
-            contents=[{"line": line.id, "qty": decimal(line.quantity, 3)} for line in lines],
-            country=client.country,
-            zip=client.zip,
-            cost=money(dice.between(250, 790)),
-            currency="EUR",
-            attempts=1 if there else 0,
-            created_at=placed,
-            promised_at=placed + timedelta(days=4),
-            packed_at=packed if gone else None,
-            shipped_at=shipped if gone else None,
-            delivered_at=done if there else None,
-            updated_at=changed,
-        )
+        number, end = self._numbers.take("parcels"), self._end
+        shipped = journey.shipped
+        packed = shipped - timedelta(minutes=dice.between(10, 100))
+        picked = packed - timedelta(minutes=dice.between(10, 100))
+        turned = shipped + timedelta(days=dice.between(7, 12)) if kind == PARCEL and dice.chance(25) else None
+        steps = [
+            (PLANNED, "created_at", journey.placed),
+            *((PICKED, "picked_at", picked), (PACKED, "packed_at", packed), (ON_ITS_WAY, "shipped_at", shipped)),
+        ]
+        if journey.cancelled:
+            steps = [*steps[:1], (CANCELLED, "cancelled_at", journey.cancelled)]
+        elif turned:
+            tried = shipped + timedelta(days=3)
+            steps += [(FAILED, "", tried), (SENT_BACK, "returned_at", turned)]
+        else:
+            steps.append((DELIVERED, "delivered_at", journey.arrived))
+        done = [step for step in steps if step[2] < end]
+        state, _, changed = done[-1]
+        times: dict[str, object] = {column: at for _, column, at in done if column}
+        gone = state in {ON_ITS_WAY, DELIVERED, FAILED, SENT_BACK}
+        # The town may be written untidily; its province is then left out.
+        province = PROVINCES.get(client.town) if client else None
+        row: dict[str, object] = {
+            "order_id": order,
+            "portal_order": portal_order,
+            "line_id": lines[0].id if kind == COURIER else None,
+            "kind": kind,
+            "state": state,
+            "site_id": lines[0].stock_site or WAREHOUSE,
+            "carrier": None if kind == COLLECTED else dice.pick(CARRIERS),
+            "service": dice.pick(("standard", "EXPRESS", None)),
+            "tracking": dice.digits(12) if gone and kind == PARCEL else None,
+            "units": decimal(sum(line.quantity for line in lines), 3),
+            "contents": None
+            if kind == COURIER or not order
+            else [{"line": line.id, "qty": decimal(line.quantity, 3)} for line in lines],
+            "country": client.country if client else "DE",
+            "province": dice.pick(province) if province and dice.chance(600) else None,
+            "zip": client.zip if client else None,
+            "cost": money(dice.between(250, 790)),
+            "currency": "EUR",
+            "attempts": dice.between(2, 3) if state in {FAILED, SENT_BACK} else int(state == DELIVERED),
+            "promised_at": journey.placed + timedelta(days=4),
+            "updated_at": changed,
+            **times,
+        }
+        self._rows.add("parcels", id=number, **row | self._spoiled(dice, number, state, changed, packed))
+        following = number + 1
+        if self._planter and self._planter.strikes("for_no_order", changed, following):
+            row |= {"order_id": None, "portal_order": None, "line_id": None}
+            self._rows.add("parcels", id=self._numbers.take("parcels"), **row)
 
-    def earned(self, dice: Dice, payer: Payer, total: int, at: datetime) -> None:
-        """Write the points of a member: one per full unit of money, now and then some are redeemed."""
-        client = payer.client
-        if client is None or not client.member or at >= self._end or abs(total) < 100:  # noqa: PLR2004 - cents of one unit
-            return
-        points = abs(total) // 100 * (1 if total > 0 else -1)
-        self._entry(payer, client, "E" if total > 0 else "K", points, at)
-        balance = self._points[client.id]
-        if balance > 500 and dice.chance(100):  # noqa: PLR2004 - points for one voucher
-            self._entry(payer, client, "R", -500, at + timedelta(seconds=1), value=500)
-
-    def _entry(
-        self, payer: Payer, client: Client, kind: str, points: int, at: datetime, value: int | None = None
-    ) -> None:
-        balance = self._points[client.id] = self._points.get(client.id, 0) + points
-        self._rows.add(
-            "club_ledger",
-            id=self._numbers.take("club_ledger"),
-            client_id=client.id,
-            account_no=f"LC{client.id:09d}",
-            programme="LINDE",
-            kind=kind,
-            points=decimal(points * 100, 2),
-            balance=decimal(balance * 100, 2),
-            value=money(value),
-            currency="EUR" if value else None,
-            order_id=payer.order,
-            site_id=payer.site.id,
-            booked_at=at,
-            expires_at=at + timedelta(days=730) if kind == "E" else None,
-            recorded_at=at,
-        )
+    def _spoiled(  # noqa: PLR0911 - one way out per fault
+        self, dice: Dice, number: int, state: int, changed: datetime, packed: datetime
+    ) -> dict[str, object]:
+        """What is wrong with the parcel on purpose."""
+        planter = self._planter
+        if not planter:
+            return {}
+        if planter.strikes("empty_parcel", changed, number):
+            return {"units": "0"}
+        if planter.strikes("contents_in_words", changed, number):
+            return {"contents": {"text": "siehe Lieferschein"}}
+        if planter.strikes("not_promised", changed, number):
+            return {"promised_at": None}
+        if planter.strikes("too_many_attempts", changed, number):
+            return {"attempts": 99}
+        if planter.strikes("unknown_province", changed, number):
+            return {"province": dice.pick(("Mittelerde", "XX", "??"))}
+        if state == DELIVERED:
+            if planter.strikes("arrived_sometime", changed, number):
+                return {"delivered_at": None}
+            if planter.strikes("sent_before_packed", changed, number):
+                return {"shipped_at": packed - timedelta(hours=9)}
+        return {}

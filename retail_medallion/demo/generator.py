@@ -12,12 +12,14 @@ from typing import Any
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import connection as Connection  # noqa: N812 - a class, whatever psycopg2 calls it
 
-from retail_medallion.demo import catalogue, market, orders
+from retail_medallion.demo import catalogue, market, orders, sites
 from retail_medallion.demo.clients import clients
+from retail_medallion.demo.club import Club
 from retail_medallion.demo.faults import Planter
-from retail_medallion.demo.market import market_day
 from retail_medallion.demo.orders import Trade
+from retail_medallion.demo.stock import Stock
 from retail_medallion.demo.tables import TABLES, Rows
+from retail_medallion.demo.vouchers import Vouchers
 from retail_medallion.demo.world import Numbers, Spell, World
 from retail_medallion.errors import ConfigurationError
 
@@ -25,7 +27,7 @@ DEFAULT_SEED = 1871
 DEFAULT_DAYS = 90
 DEFAULT_END = date(2026, 6, 30)
 RECENT_DAYS = 14
-VERSION = 1
+VERSION = 2
 """Goes up when the same parameters begin to give other rows."""
 
 # Trade by day of the week, Monday first, in hundredths of a plain day.
@@ -231,22 +233,26 @@ def orders_on(day: date, per_day: int, scale: int) -> int:
 def _generate(rows: Rows, planter: Planter, parameters: DemoParameters) -> None:
     spell, seed = parameters.spell, parameters.seed
     leaves = catalogue.groups(rows, planter, spell)
-    sites, stores = catalogue.sites(rows)
-    catalogue.tenders(rows)
-    vendor_count = parameters.many(140, least=60)
+    known_sites, stores = sites.sites(rows, planter, spell)
+    sites.tenders(rows, planter, spell)
+    vendor_count, client_count = parameters.many(140, least=60), parameters.many(10_000, least=60)
     catalogue.vendors(rows, planter, spell, seed, vendor_count)
-    articles = catalogue.articles(rows, planter, spell, seed, parameters.many(2000, least=200), vendor_count, leaves)
-    vouchers = catalogue.vouchers(rows, spell, seed, 60)
-    people, signed_up = clients(rows, planter, spell, seed, parameters.many(10_000, least=60))
-    world = World(articles, stores, sites, people, signed_up, vouchers)
+    articles = catalogue.articles(rows, planter, spell, seed, parameters.many(1200, least=200), vendor_count, leaves)
+    people, signed_up = clients(rows, planter, spell, seed, client_count)
+    vouchers = Vouchers(spell, seed, 120, client_count)
+    world = World(articles, stores, known_sites, people, signed_up, vouchers.accepted)
     numbers = Numbers()
-    trade = Trade(rows, world, numbers, planter, spell.end, seed)
+    stock = Stock(rows, numbers, planter, known_sites, spell.start, spell.end, seed)
+    club = Club(spell.end, spell.start)
+    trade = Trade(rows, world, numbers, planter, spell.end, seed, stock=stock, club=club, vouchers=vouchers)
+    portals = market.Market(rows, world, numbers, planter, stock, spell.end, seed)
     for ahead in range(parameters.days):
         day = (spell.start + timedelta(days=ahead)).date()
         trade.day(day, orders_on(day, orders.ORDERS_A_DAY, parameters.scale))
-        market_day(
-            rows, world, numbers, planter, spell.end, seed, day, orders_on(day, market.ORDERS_A_DAY, parameters.scale)
-        )
+        portals.day(day, orders_on(day, market.ORDERS_A_DAY, parameters.scale))
+        stock.end_of(day, seed)
+    club.write(rows, numbers, planter, seed)
+    vouchers.write(rows, planter, spell)
 
 
 __all__ = ["TABLES", "DemoSummary", "create_demo_database", "demo_is_present", "planted", "planted_keys"]

@@ -34,6 +34,7 @@ class Line:
         back: It is taken back.
         origin: Id of the line that is taken back.
         id: Its number, once it has one.
+        stock_site: Place it leaves from, where that is not the order's.
     """
 
     article: Article
@@ -46,6 +47,7 @@ class Line:
     back: bool = False
     origin: int | None = None
     id: int = 0
+    stock_site: int | None = None
 
     def __post_init__(self) -> None:
         self.gross = share(self.price, self.quantity, 1000)
@@ -179,6 +181,7 @@ def write_line(
         vat=money(sign * tax),
         voucher_id=line.voucher,
         origin_line_id=line.origin,
+        stock_site_id=line.stock_site,
         reason=text(dice, dice.pick(REASONS)) if line.back else None,
     )
     # A cancelled line is worth nothing, so its order still adds up.

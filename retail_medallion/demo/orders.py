@@ -8,19 +8,22 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from retail_medallion.demo.amounts import money, share
-from retail_medallion.demo.delivery import Delivery
+from retail_medallion.demo.club import Club
+from retail_medallion.demo.delivery import Delivery, Journey
 from retail_medallion.demo.dice import Dice, Weighted
 from retail_medallion.demo.faults import Planter
 from retail_medallion.demo.lines import Basket, Line, Totals, add_up, fill, write_line
 from retail_medallion.demo.payments import PAID, PARTLY_REFUNDED, REFUND, REFUNDED, UNPAID, VOID, Payer, Receipt, Till
+from retail_medallion.demo.stock import Stock
 from retail_medallion.demo.tables import Rows
+from retail_medallion.demo.vouchers import Vouchers
 from retail_medallion.demo.web import Web
 from retail_medallion.demo.world import RETURNS, WAREHOUSE, WEB_SHOP, Client, Numbers, Site, World
 
 SALE, RETURN, EXCHANGE = 1, 2, 3
 NEW, CONFIRMED, IN_WORK, DONE, RETURNED, PARTLY_RETURNED, CANCELLED = 10, 20, 30, 40, 80, 85, 90
 _CHANNELS = Weighted(("filiale", "webshop", "app", "telefon", "b2b", "intern"), (620, 250, 85, 20, 20, 5))
-ORDERS_A_DAY = 340
+ORDERS_A_DAY = 300
 """Orders on a plain day at scale 1."""
 
 
@@ -59,10 +62,12 @@ class Trade:
         planter: Spoils some rows; None spoils none.
         end: Nothing recorded from then on exists yet.
         seed: Chooses one of all possible histories.
-        points: Balances of points by client.
+        stock: Where goods leave and come back.
+        club: Where members' orders are noted.
+        vouchers: Where uses are counted; None where nobody counts.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - trade touches everything
         self,
         rows: Rows,
         world: World,
@@ -70,13 +75,17 @@ class Trade:
         planter: Planter | None,
         end: datetime,
         seed: int,
-        points: dict[int, int] | None = None,
+        *,
+        stock: Stock,
+        club: Club,
+        vouchers: Vouchers | None = None,
     ) -> None:
         self._rows, self._world, self._numbers, self._planter = rows, world, numbers, planter
         self._end, self._seed = end, seed
         self._till = Till(rows, planter, end)
-        self._delivery = Delivery(rows, numbers, end, points)
-        self._web = Web(rows, numbers, end)
+        self._delivery = Delivery(rows, numbers, planter, end)
+        self._web = Web(rows, numbers, planter, end)
+        self._stock, self._club, self._vouchers = stock, club, vouchers
         self._due: dict[date, list[Due]] = defaultdict(list)
 
     def expect(self, day: date, due: Due) -> None:
@@ -94,7 +103,7 @@ class Trade:
                 self._online(dice, day, channel)
         for due in self._due.pop(day, ()):
             self._bring_back(dice, day, due)
-        for _ in range(orders * 22 // 100):
+        for _ in range(orders * 20 // 100):
             site = self._world.sites[WEB_SHOP]
             client = self._client(dice, day) if dice.chance(400) else None
             self._web.abandoned(dice, fill(self._world, dice, site, most=5), client, self._at(dice, day, 0, 24))
@@ -138,9 +147,9 @@ class Trade:
             self._afterwards(dice, payer, channel, basket, fate, receipt)
         surcharges = [{"kind": "Tüten", "cents": bags}] if bags else None
         self._write(dice, payer, SALE, channel, basket, placed, created, fate, fees=bags, surcharges=surcharges)
-        self._delivery.moved(basket.lines, order, site.id, placed, created)
-        if not fate.voided:
-            self._delivery.earned(dice, payer, totals.total, created)
+        self._stock.sold(basket.lines, order, site.id, placed, created)
+        if not fate.voided and channel == "filiale":
+            self._club.note(payer, totals.total, created)
 
     def _online(self, dice: Dice, day: date, channel: str) -> None:
         site = self._world.sites[WEB_SHOP]
@@ -148,6 +157,9 @@ class Trade:
         placed = self._at(dice, day, 0, 24)
         created = placed + timedelta(seconds=dice.between(0, 5))
         basket = fill(self._world, dice, site, most=9)
+        for line in basket.lines:
+            if dice.chance(20):
+                line.stock_site = self._world.stores.draw(dice).id
         goods = sum(line.gross - line.rebate for line in basket.lines)
         freight = 0 if goods >= 5000 else 490  # noqa: PLR2004 - free of freight from 50.00
         wrapped = 250 if dice.chance(30) else 0
@@ -188,11 +200,11 @@ class Trade:
             surcharges=surcharges,
             cart=cart,
         )
+        self._delivery.sent(dice, order, client, basket.lines, Journey(created, shipped, arrived, cancelled))
         if not cancelled:
-            self._delivery.sent(dice, payer, client, basket.lines, created, shipped, arrived)
-            self._delivery.moved(basket.lines, order, WAREHOUSE, shipped, shipped)
+            self._stock.sold(basket.lines, order, WAREHOUSE, shipped, shipped)
         if fate.status in {DONE, RETURNED, PARTLY_RETURNED}:
-            self._delivery.earned(dice, payer, totals.total, arrived)
+            self._club.note(payer, totals.total, arrived)
             self._web.reviewed(dice, basket.lines, client, order, arrived)
 
     def _afterwards(self, dice: Dice, payer: Payer, channel: str, basket: Basket, fate: Fate, receipt: Receipt) -> None:
@@ -260,8 +272,8 @@ class Trade:
         kind = EXCHANGE if exchange else RETURN
         self._write(dice, payer, kind, due.channel, basket, at, at, fate, return_of=due.order)
         where = site.id if site.kind == "F" else RETURNS
-        self._delivery.moved(basket.lines, order, where, at, at)
-        self._delivery.earned(dice, payer, totals.total, at)
+        self._stock.sold(basket.lines, order, where, at, at)
+        self._club.note(payer, totals.total, at)
 
     def _write(  # noqa: PLR0913 - an order has that many sides
         self,
@@ -290,6 +302,17 @@ class Trade:
                 sold = placed + timedelta(days=65_745)
             elif planter.strikes("unknown_status", recorded, order):
                 status = 55
+            elif fate.completed and planter.strikes("done_before_placed", recorded, order):
+                fate.completed = placed - timedelta(days=3)
+        currency: str | None = site.currency
+        if currency == "EUR" and dice.chance(8):
+            currency = None
+            if planter:
+                planter.strikes("no_currency", recorded, order)
+        training = channel == "filiale" and dice.chance(2)
+        known = channel != "intern" and not fate.voided and not training and sold == placed
+        if self._vouchers and known and status != CANCELLED:
+            self._vouchers.used(basket.vouchers, created)
         self._rows.add(
             "orders",
             id=order,
@@ -304,7 +327,7 @@ class Trade:
             placed_at=sold,
             completed_at=fate.completed,
             cancelled_at=fate.cancelled,
-            currency=None if site.currency == "EUR" and dice.chance(8) else site.currency,
+            currency=currency,
             goods_total=money(totals.goods),
             rebate_total=money(totals.rebate),
             freight=money(freight),
@@ -315,7 +338,7 @@ class Trade:
             voucher_ids=tuple(voucher.id for voucher in basket.vouchers) or None,
             basket_id=cart,
             clerk=f"V{dice.between(1, 60):03d}" if site.kind == "F" else None,
-            training=channel == "filiale" and dice.chance(2),
+            training=training,
             voided_at=fate.voided,
             created_at=created,
             updated_at=fate.changed,

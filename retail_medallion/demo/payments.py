@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from retail_medallion.demo.amounts import decimal, money
-from retail_medallion.demo.catalogue import TENDERS
 from retail_medallion.demo.clients import local
 from retail_medallion.demo.dice import Dice, Weighted
 from retail_medallion.demo.faults import Planter
+from retail_medallion.demo.sites import TENDERS
 from retail_medallion.demo.tables import Rows
 from retail_medallion.demo.world import Client, Site
 
@@ -96,6 +96,11 @@ class Till:
         settled = at + timedelta(days=2) if fee is not None else None
         hint = f"**** {dice.digits(4)}" if tender in _CARDS else None
         stated: int | None = amount
+        if self._planter and state == "abgelehnt" and self._planter.strikes("declined_but_settled", recorded, key):
+            settled = at
+        if self._planter and kind == REFUND and parent is None:
+            # It happens by itself; some are noted, to see that they are found.
+            self._planter.strikes("orphaned_refund", recorded, key)
         if self._planter and kind == PAYMENT and state == "ok":
             if hint and self._planter.strikes("card_number", recorded, key):
                 hint = dice.pick(_TEST_CARDS)
@@ -103,6 +108,23 @@ class Till:
                 stated = None
             elif self._planter.strikes("unknown_payment", recorded, key):
                 kind = 77
+        if kind == PAYMENT and amount and tender in _CARDS and self._planter:
+            beside = dice.uuid()
+            if self._planter.strikes("payment_of_nothing", recorded, beside):
+                self._rows.add(
+                    "payments",
+                    id=beside,
+                    order_id=payer.order,
+                    kind=PAYMENT,
+                    state="ok",
+                    tender_code=tender,
+                    site_id=payer.site.id,
+                    amount="0.00",
+                    currency=payer.site.currency,
+                    change_given="0.00",
+                    booked_at=local(at),
+                    recorded_at=recorded,
+                )
         self._rows.add(
             "payments",
             id=key,

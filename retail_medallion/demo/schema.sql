@@ -38,6 +38,7 @@ CREATE TABLE shop.vendors (
     phone         text,
     street        text,
     town          text,
+    province      text,
     zip           varchar(12),
     country       text,
     vat_id        text,
@@ -164,7 +165,7 @@ CREATE TABLE shop.vouchers (
     uses                integer NOT NULL DEFAULT 0,
     stackable           boolean NOT NULL DEFAULT false,
     client_id           bigint,
-    state               smallint NOT NULL,
+    state               smallint NOT NULL,   -- 0 planned, 1 running, 2 over, 3 withdrawn
     updated_at          timestamptz NOT NULL
 );
 
@@ -253,15 +254,15 @@ CREATE TABLE shop.market_orders (
 
 CREATE TABLE shop.stock_moves (
     id            bigint PRIMARY KEY,
-    article_id    bigint NOT NULL,
+    article_id    bigint,
     site_id       smallint NOT NULL,
-    other_site_id smallint,
-    reason        char(2) NOT NULL,        -- AB opening, WE receipt, VK sale, RT return, UM transfer, IN count, BR write-off, KO correction
-    qty           numeric(12,3) NOT NULL,  -- signed; the level counted for AB and IN
+    other_site_id smallint,                -- where a transfer goes: one row states both ends
+    reason        char(2) NOT NULL,        -- AB opening, WE receipt, VK sale, RT return, LR back to the vendor, UM transfer, IN count, BR write-off, KO correction
+    qty           numeric(12,3) NOT NULL,  -- signed, as seen from site_id; the level counted for AB and IN
     cost          numeric(12,4),
     currency      char(3),
     moved_at      timestamp NOT NULL,      -- local time
-    doc_type      varchar(10),
+    doc_type      varchar(10),             -- BON, PORTAL, BEST, UML, INV, MAN
     doc_no        text,
     order_id      bigint,
     vendor_id     integer,
@@ -273,11 +274,11 @@ CREATE TABLE shop.stock_moves (
 
 CREATE TABLE shop.club_ledger (
     id          bigint PRIMARY KEY,
-    client_id   bigint NOT NULL,
-    account_no  text NOT NULL,
+    client_id   bigint,
+    account_no  text,
     programme   varchar(10) NOT NULL,
-    kind        char(1) NOT NULL,          -- E earned, B bonus, R redeemed, X expired, K corrected
-    points      numeric(10,2) NOT NULL,
+    kind        char(1) NOT NULL,          -- A opening, E earned, B bonus, R redeemed, X expired, S goods returned, K corrected
+    points      numeric(10,2),
     balance     numeric(12,2),
     value       numeric(12,2),
     currency    char(3),
@@ -326,15 +327,19 @@ CREATE TABLE shop.basket_lines (
 
 CREATE TABLE shop.parcels (
     id           bigint PRIMARY KEY,
-    order_id     bigint NOT NULL,
+    order_id     bigint,
+    portal_order text,
+    line_id      bigint,                   -- a courier takes one line at a time
     kind         smallint NOT NULL,        -- 1 parcel, 2 courier, 3 collected in a store
-    state        smallint NOT NULL,        -- 10 planned, 20 picked, 30 packed, 40 on its way, 50 delivered, 60 failed, 70 sent back
+    state        smallint NOT NULL,        -- 10 planned, 20 picked, 30 packed, 40 on its way, 50 delivered, 60 failed, 70 sent back, 80 cancelled
     site_id      smallint,
     carrier      text,
     service      text,
     tracking     text,
+    units        numeric(10,3),
     contents     jsonb,
     country      text,
+    province     text,
     zip          varchar(12),
     cost         numeric(12,2),
     currency     char(3),
@@ -345,6 +350,8 @@ CREATE TABLE shop.parcels (
     packed_at    timestamptz,
     shipped_at   timestamptz,
     delivered_at timestamptz,
+    cancelled_at timestamptz,
+    returned_at  timestamptz,
     updated_at   timestamptz NOT NULL
 );
 

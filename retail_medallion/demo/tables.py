@@ -20,7 +20,7 @@ TABLES: Mapping[str, Sequence[str]] = {
     for table, columns in {
         "article_groups": "id parent_id code label label_i18n blurb path position hidden",
         "vendors": (
-            "id vendor_no trade_name legal_name contact mail phone street town zip country vat_id gln "
+            "id vendor_no trade_name legal_name contact mail phone street town province zip country vat_id gln "
             "currency payment_days delivery_days blocked created_at updated_at"
         ),
         "sites": (
@@ -73,8 +73,9 @@ TABLES: Mapping[str, Sequence[str]] = {
         ),
         "basket_lines": "id basket_id article_id article_no qty price rebate added_at removed_at parked",
         "parcels": (
-            "id order_id kind state site_id carrier service tracking contents country zip cost currency "
-            "attempts created_at promised_at picked_at packed_at shipped_at delivered_at updated_at"
+            "id order_id portal_order line_id kind state site_id carrier service tracking units contents country "
+            "province zip cost currency attempts created_at promised_at picked_at packed_at shipped_at "
+            "delivered_at cancelled_at returned_at updated_at"
         ),
         "opinions": (
             "id article_id model_id client_id order_id line_id stars stars_max headline body locale "

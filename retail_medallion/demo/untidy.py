@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from stdnum import get_cc_module
+
 from retail_medallion.demo.dice import Dice
 from retail_medallion.demo.vocabulary import Country
 
@@ -70,3 +72,28 @@ def check_digit(digits: str) -> str:
     """The digits with their GS1 check digit behind them."""
     weighted = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(digits)))
     return digits + str(-weighted % 10)
+
+
+_VAT_FORMS = {
+    "DE": "{body}{check}",
+    "AT": "U{body:.6}{check}",
+    "FR": "{french:02d}{body}{check}",
+    "NL": "{body}{check}B01",
+    "GB": "{body}{check}",
+    "PL": "{body}0{check}",
+    "ES": "B{body:.6}{check}",
+    "SE": "{body}0{check}01",
+}
+
+
+def vat_number(dice: Dice, country: Country) -> str:
+    """A VAT number of the country whose check digits are right, with blanks now and then."""
+    rules = get_cc_module(country.code, "vat")
+    form = country.code + _VAT_FORMS[country.code]
+    while True:
+        body = str(dice.between(1_000_000, 9_999_999))
+        for check in (f"{tried:02d}" for tried in range(100)):
+            # France checks the company's number with two digits before it.
+            number = form.format(body=body, check=check, french=(12 + 3 * (int(body + check) % 97)) % 97)
+            if rules is None or rules.is_valid(number):
+                return number if dice.chance(900) else f"{number[:2]} {number[2:6]} {number[6:]}"

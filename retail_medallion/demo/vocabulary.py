@@ -280,5 +280,42 @@ SIZES = ("S", "M", "L", "XL")
 COMPANY_ENDINGS = ("GmbH", "& Söhne KG", "S.à r.l.", "Ltd.", "B.V.", "sp. z o.o.", "S.L.", "AB", "& Cie")
 CARRIERS = ("DHL", "dpd", "Hermes", "GLS", "Österr. Post")
 REASONS = ("zu klein", "defekt", "gefällt nicht", "falsch geliefert", "Geschenk", "n/a", "-")
+LOSSES = ("Bruch", "abgelaufen", "Diebstahl", " bruch", "Schwund  ")
 PRAISE = ("Großartig!", "Très bien", "Lovely thing.", "Świetny!", "Muy bueno, pero caro", "Så fin", "Passt genau.")
 BLAME = ("Zu klein geraten.", "Déçue", "Broke after a week.", "Nie polecam", "No vale", "Kom sönder")
+
+PROVINCES: Mapping[str, tuple[str, str]] = {
+    "Lübeck": ("SH", "Schleswig-Holstein"),
+    "Göttingen": ("NI", "Niedersachsen"),
+    "Köln": ("NW", "Nordrhein-Westfalen"),
+    "Würzburg": ("BY", "Bayern"),
+    "Dresden": ("SN", "Sachsen"),
+    "Wien": ("9", "Wien"),
+    "Graz": ("6", "Steiermark"),
+    "Linz": ("4", "Oberösterreich"),
+    "Orléans": ("CVL", "Centre-Val de Loire"),
+    "Nîmes": ("OCC", "Occitanie"),
+    "Besançon": ("BFC", "Bourgogne-Franche-Comté"),
+    "Utrecht": ("UT", "Utrecht"),
+    "Zwolle": ("OV", "Overijssel"),
+    "Delft": ("ZH", "Zuid-Holland"),
+    "London": ("LND", "London, City of"),
+    "Leeds": ("LDS", "Leeds"),
+    "Bath": ("BAS", "Bath and North East Somerset"),
+    "Łódź": ("10", "Łódzkie"),
+    "Gdańsk": ("22", "Pomorskie"),
+    "Kraków": ("12", "Małopolskie"),
+    "Cádiz": ("CA", "Cádiz"),
+    "León": ("LE", "León"),
+    "Málaga": ("MA", "Málaga"),
+    "Malmö": ("M", "M"),
+    "Västerås": ("U", "U"),
+    "Göteborg": ("O", "O"),
+}
+"""The province of each town: its code, and its name as people write it."""
+ASKING = (
+    " Fragen an <b>kunde@mail.example</b>.",
+    " Ruft mich an: 01512 3456789.",
+    " Bilder auf Anfrage &amp; gern.",
+)
+"""What people add to an opinion that everybody can read."""

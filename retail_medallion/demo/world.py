@@ -21,6 +21,7 @@ class Article(NamedTuple):
     cost: int
     reduced: int
     model: int | None
+    vendor: int | None
 
 
 class Site(NamedTuple):
@@ -86,7 +87,7 @@ class World:
     vouchers: list[Voucher]
 
 
-WAREHOUSE, RETURNS, WEB_SHOP, TRANSIT = 80, 85, 90, 88
+WAREHOUSE, BRITISH_WAREHOUSE, RETURNS, WEB_SHOP, TRANSIT = 80, 81, 85, 90, 88
 
 
 class Spell(NamedTuple):

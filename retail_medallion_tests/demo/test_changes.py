@@ -22,6 +22,8 @@ RECORDED = {
     "market_orders": "updated_at",
     "baskets": "updated_at",
     "parcels": "updated_at",
+    "opinions": "updated_at",
+    "vouchers": "updated_at",
 }
 
 
@@ -45,6 +47,19 @@ def test_another_day_is_recorded_within_that_day_and_only_there(fresh_database):
     assert done.lines_removed
     assert done.orders_late
     assert done.rows["orders"] > 0
+    web = done.web
+    assert web.basket_lines_removed
+    assert web.baskets_ordered
+    assert web.parcels_moved
+    assert web.opinions_published
+    assert web.vouchers_withdrawn
+    assert ask(
+        connection,
+        "SELECT count(*) FROM shop.basket_lines WHERE id = ANY(%s)",
+        list(web.basket_lines_removed),
+    ) == [(0,)]
+    touched = "SELECT count(*) FROM shop.baskets WHERE id = ANY(%s::uuid[]) AND state = 3 AND opened_at < %s"
+    assert ask(connection, touched, list(web.baskets_ordered), NEXT_DAY) == [(len(web.baskets_ordered),)]
     assert ask(connection, "SELECT count(*) FROM shop.order_lines WHERE id = ANY(%s)", list(done.lines_removed)) == [
         (0,)
     ]
