@@ -91,4 +91,5 @@ def test_every_entity_northwind_has_arrives_whole(northwind):
         "customers": 91,
         "sales": 830,
         "sale_items": 2155,
+        "sale_fulfilments": 830,
     }
