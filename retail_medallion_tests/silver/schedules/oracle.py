@@ -212,3 +212,16 @@ class Oracle:
             deleted = version.deleted or bool(gone)
             state[key] = (version.business, deleted, winner, min(gone) if gone else winner)
         return state
+
+    def findings(self) -> set[tuple[str, str, str]]:
+        """(entity, key, column) of what several rows together tell."""
+        state = {entity: self.current(entity) for entity in ENTITIES}
+        live = {entity: {k: row[0] for k, row in rows.items() if not row[1]} for entity, rows in state.items()}
+        found = {
+            (entity, key, "order_id")
+            for entity in ("lines", "events")
+            for key, (order, *_) in live[entity].items()
+            if order is not None and order not in state["orders"]
+        }
+        with_lines = {order for order, *_ in live["lines"].values()}
+        return found | {("orders", key, "order_id") for key in live["orders"].keys() - with_lines}

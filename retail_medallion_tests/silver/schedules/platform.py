@@ -20,6 +20,7 @@ from retail_medallion.bronze.snapshot import SourceSnapshot
 from retail_medallion.mapping import Mapping
 from retail_medallion.model import CanonicalModel
 from retail_medallion.orchestration.bronze import extract_block
+from retail_medallion.silver.findings.refresh import refresh_findings
 from retail_medallion.silver.partition import silver_partition
 from retail_medallion.silver.recompute import differing_rows
 from retail_medallion.silver.schema import ensure_schema, register_source
@@ -102,9 +103,15 @@ class Platform:
         with self._engine.begin() as connection:
             ensure_schema(connection, model)
             register_source(connection, mappings[0], FIRST)
+            # From now on the rules are known, so that only what changes is looked at again.
+            refresh_findings(connection, SOURCE, model, ENTITIES)
         self._tables = [
             *(f"{schema}.{entity}" for schema in ("silver", "silver_versions") for entity in ENTITIES),
-            *(str(table) for table in metadata.sorted_tables if table.name not in {"source", "consumer"}),
+            *(
+                str(table)
+                for table in metadata.sorted_tables
+                if table.name not in {"source", "consumer", "finding_rule"}
+            ),
         ]
 
     def close(self) -> None:
@@ -209,6 +216,16 @@ class Platform:
             entity=entity,
         )
         return {day: tuple(numbers) for day, *numbers in found}
+
+    def findings(self) -> set[tuple[str, str, str]]:
+        """(entity, key, column) of all findings, brought up to date first."""
+        with self._engine.begin() as connection:
+            refresh_findings(connection, SOURCE, self.model, ENTITIES)
+        found = self._rows(
+            "SELECT f.entity, f.id, r.column_name FROM silver_meta.finding f"
+            " JOIN silver_meta.finding_rule r USING (source_system, rule)"
+        )
+        return {(entity, key, column) for entity, key, column in found}
 
     def differing_from_recompute(self, entity: str) -> int:
         with self._engine.connect() as connection:

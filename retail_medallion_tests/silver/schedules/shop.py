@@ -27,6 +27,16 @@ _ENTITIES = {
         rules:
           - {id: negative, severity: reject, column: amount, when: amount < 0, message: the total is negative}
           - {id: nothing, severity: warn, column: amount, when: amount = 0, message: the total is 0}
+        findings:
+          - id: without_lines
+            column: order_id
+            message: the order has no lines
+            scope: order_id
+            drivers: [orders, lines]
+            query: >-
+              SELECT o.order_id AS scope, o.order_id AS id, NULL AS expected, NULL AS actual
+              FROM {scope} k JOIN {orders} o ON o.order_id = k.id
+              WHERE NOT EXISTS (SELECT FROM {lines} l WHERE l.order_id = o.order_id)
     """,
     "lines": """
         entity: lines

@@ -137,6 +137,10 @@ class Schedule(RuleBasedStateMachine):
         )
 
     @rule()
+    def look_for_findings(self) -> None:
+        assert self.platform.findings() == self.oracle.findings()
+
+    @rule()
     def change_the_mapping(self) -> None:
         self.variant = 1 - self.variant
 
@@ -172,6 +176,7 @@ class Schedule(RuleBasedStateMachine):
         assert self.platform.counts(entity) == cells
 
     def teardown(self) -> None:
+        assert self.platform.findings() == self.oracle.findings()
         for entity in ENTITIES:
             assert self.platform.differing_from_recompute(entity) == 0
 
