@@ -244,7 +244,13 @@ def dagster_home(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def platform_on(
-    server: EmbeddedPostgres, s3: EmbeddedS3, database: FreshDatabase, home: Path, *, source: str = SOURCE
+    server: EmbeddedPostgres,
+    s3: EmbeddedS3,
+    database: FreshDatabase,
+    home: Path,
+    *,
+    source: str = SOURCE,
+    template: str = "template1",
 ) -> Iterator[Platform]:
     """An empty platform that reads one source.
 
@@ -254,8 +260,9 @@ def platform_on(
         database: The source's database.
         home: Folder for what a process on the platform writes to disk.
         source: Code of the source.
+        template: Database that the warehouse begins as a copy of.
     """
-    with fresh_database_on(server, prefix="warehouse") as warehouse, bucket_on(s3) as bucket:
+    with fresh_database_on(server, prefix="warehouse", template=template) as warehouse, bucket_on(s3) as bucket:
         server_variables = {"HOST": server.host, "PORT": str(server.port), "USER": server.user}
         variables = {
             f"{prefix}_DB_{name}": value

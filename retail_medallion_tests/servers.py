@@ -100,11 +100,13 @@ def session_servers() -> Servers:
 
 
 @contextlib.contextmanager
-def fresh_database_on(server: EmbeddedPostgres, *, prefix: str = "test") -> Iterator[FreshDatabase]:
-    """An empty database, dropped afterwards with the sessions that still use it."""
+def fresh_database_on(
+    server: EmbeddedPostgres, *, prefix: str = "test", template: str = "template1"
+) -> Iterator[FreshDatabase]:
+    """An empty database, or a copy of another one, dropped afterwards with the sessions that still use it."""
     name = f"{prefix}_{uuid.uuid4().hex[:16]}"
     with _administering(server) as cursor:
-        cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        cursor.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
     try:
         yield FreshDatabase(name, server.dsn(name))
     finally:

@@ -10,6 +10,8 @@ import pytest
 
 from retail_medallion.embedded.postgres import EmbeddedPostgres
 from retail_medallion.embedded.s3 import EmbeddedS3
+from retail_medallion.model import load_model
+from retail_medallion.orchestration.resources import Warehouse
 from retail_medallion_tests.platform import NewPlatform, Platform, days, demo_database_on, platform_on
 from retail_medallion_tests.servers import FreshDatabase
 
@@ -24,8 +26,26 @@ def demo_database(postgres_server: EmbeddedPostgres) -> Iterator[FreshDatabase]:
 
 
 @pytest.fixture(scope="session")
+def tables(
+    postgres_server: EmbeddedPostgres,
+    s3_server: EmbeddedS3,
+    demo_database: FreshDatabase,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """Name of a warehouse with all its tables, to copy: making them takes seconds."""
+    home: Path = tmp_path_factory.mktemp("tables")
+    with platform_on(postgres_server, s3_server, demo_database, home) as platform:
+        with platform.active():
+            warehouse = Warehouse(load_model(), platform.mappings)
+            warehouse.prepare()
+            # A database somebody is connected to cannot be copied.
+            warehouse.engine().dispose()
+        yield platform.warehouse.name
+
+
+@pytest.fixture(scope="session")
 def new_platform_for(
-    postgres_server: EmbeddedPostgres, s3_server: EmbeddedS3, tmp_path_factory: pytest.TempPathFactory
+    postgres_server: EmbeddedPostgres, s3_server: EmbeddedS3, tables: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., NewPlatform]]:
     """Makes empty platforms that read a database; they live until the end."""
     with contextlib.ExitStack() as stack:
@@ -33,7 +53,9 @@ def new_platform_for(
         def of(database: FreshDatabase, **settings: str) -> NewPlatform:
             def make():
                 home: Path = tmp_path_factory.mktemp("platform")
-                return stack.enter_context(platform_on(postgres_server, s3_server, database, home, **settings))
+                # Northwind's makes its own tables, as does every first run.
+                begin = {} if "source" in settings else {"template": tables}
+                return stack.enter_context(platform_on(postgres_server, s3_server, database, home, **begin, **settings))
 
             return make
 

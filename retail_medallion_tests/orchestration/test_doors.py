@@ -47,6 +47,7 @@ def states(platform: Platform) -> dict[str, str]:
     return {table: digest for table, digest in platform.digests().items() if table.startswith(("silver.", "gold."))}
 
 
+@pytest.mark.slow
 def test_a_range_by_dagsters_own_command(platform: Platform, environment: dict[str, str], loaded: Platform):
     command = ("asset", "materialize", "-m", "retail_medallion.definitions", "--select", SELECTION)
     run(environment, "dagster", *command, "--partition-range", f"{FIRST}...{LAST}")
