@@ -221,3 +221,21 @@ def test_the_counts_name_every_rule_that_holds_and_the_worst_come_first(world: W
         worst = worst_findings(connection, source, "sales", of_each_rule=1)
     assert counts == {"sales.paid_differs": 2, "G08.sales.original_sale_id": 0, "G09.sales.sale_number": 0}
     assert [(row.id, str(row.delta)) for row in worst] == [("b", "-98.0000")]
+
+
+def test_a_line_that_is_referred_to_may_come_and_go(world: World, source: str) -> None:
+    returned = {"sale_item_id": "2", "sale_id": "t", "line_type": "return", "original_sale_item_id": "1"}
+    missing = ("G08.sale_items.original_sale_item_id", "2")
+    world.write(source, "sale_items", [returned])
+    for lines, speaks in (([], True), ([{"sale_item_id": "1", "sale_id": "s"}], False), ([], True)):
+        world.write(source, "sale_items", lines, DAY + dt.timedelta(days=1))
+        world.refresh(source, {"sale_items"})
+        assert (missing in world.found(source)) is speaks
+
+
+def test_rows_that_leave_a_shared_value_together_leave_no_finding_behind(world: World, source: str) -> None:
+    for skus, shared in ((["A", "A"], {"p", "q"}), (["B", None], set())):
+        rows = [{"product_id": key, "sku": sku} for key, sku in zip("pq", skus, strict=True)]
+        world.write(source, "products", rows)
+        world.refresh(source, {"products"})
+        assert {key for rule, key in world.found(source) if rule == "G09.products.sku"} == shared
