@@ -40,6 +40,7 @@ Standardiser = Literal[
     "identity",
     "integer",
     "json",
+    "json_list",
     "key",
     "language",
     "lower_text",
@@ -73,14 +74,15 @@ class Sign(BaseModel):
     Attributes:
         by: The enum column that decides.
         positive: Its values for which the amount is above zero.
-        negative: Its values for which the amount is below zero. For all others the amount keeps its sign.
+        negative: Its values for which the amount is below zero. For all others the amount keeps its sign, or loses it
+            where it is `absolute`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     by: str
-    positive: tuple[str, ...]
-    negative: tuple[str, ...]
+    positive: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
 
 
 class Column(BaseModel):
@@ -97,6 +99,8 @@ class Column(BaseModel):
         delete_scope: The column names the document whose absence of a row means deletion.
         of: The time column a business date is computed from where it is not mapped.
         currency: The currency column an amount is paired with.
+        amount_when: DuckDB condition over the cleaned columns of the row under which the value is money; where it does
+            not hold, it needs no currency.
         default: Value of a row that brings none.
         source_default: Setting of the source that is the value of a row that brings none.
         when_missing: DuckDB expression over the cleaned columns of the row, used where the value is missing.
@@ -121,6 +125,7 @@ class Column(BaseModel):
     delete_scope: bool = False
     of: str | None = None
     currency: str | None = None
+    amount_when: str | None = None
     default: bool | int | str | None = None
     source_default: Literal["currency", "country", "language", "timezone", "tax_included"] | None = None
     when_missing: str | None = None
@@ -134,15 +139,33 @@ class Column(BaseModel):
 
 
 class Rule(BaseModel):
-    """A rule of one row: it fires when the DuckDB expression over the cleaned columns is true."""
+    """A rule of one row: it fires when the DuckDB expression over the cleaned columns is true.
+
+    Attributes:
+        id: Name of the rule; its full id is `<entity>.<id>`.
+        severity: What happens to the row.
+        column: The column it speaks of.
+        when: The condition.
+        filled: Instead of a condition: the column was empty, and `when_missing` gave its value.
+        clears: Optional columns that become empty where the rule fires.
+        message: What is wrong, in words.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str
     severity: Severity
     column: str
-    when: str
+    when: str | None = None
+    filled: bool = False
+    clears: tuple[str, ...] = ()
     message: str
+
+    @model_validator(mode="after")
+    def _has_one_condition(self) -> Rule:
+        if (self.when is None) != self.filled:
+            raise ValueError(f"the rule {self.id} needs either `when` or `filled`")
+        return self
 
 
 class Finding(BaseModel):
@@ -217,7 +240,7 @@ class Entity(BaseModel):
     def _names_exist(self) -> Entity:
         named = [self.key, *(name for pair in self.ordered for name in pair), *(rule.column for rule in self.rules)]
         named += [c.currency for c in self if c.currency] + [c.of for c in self if c.of]
-        named += [c.sign.by for c in self if c.sign]
+        named += [c.sign.by for c in self if c.sign] + [name for rule in self.rules for name in rule.clears]
         named += [*self.distinct, *(finding.column for finding in self.findings)]
         unknown = sorted({name for name in named if name not in self.columns})
         if unknown:

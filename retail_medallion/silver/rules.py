@@ -6,13 +6,14 @@ no rule looks at another row; what needs several rows is found later, in Silver 
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from retail_medallion.errors import ModelError
-from retail_medallion.model import Column, Entity
+from retail_medallion.model import Column, Entity, Rule
 from retail_medallion.silver.standardisers.base import RowSettings, literal, quoted
 
 GENERIC_RULES: Mapping[str, str] = {
@@ -60,7 +61,8 @@ def bound(expression: str, settings: RowSettings) -> str:
     Raises:
         ModelError: The expression names a setting that does not exist.
     """
-    known: dict[str, bool | str] = {
+    known: dict[str, bool | str | dt.date] = {
+        "day": settings.day,
         "tax_included": settings.tax_included,
         "currency": settings.currency,
         "country": settings.country,
@@ -92,6 +94,28 @@ def outside_bounds(column: Column, entity: Entity) -> tuple[str, str] | None:
     return (" OR ".join(conditions), f"is {' or '.join(words)}") if conditions else None
 
 
+def signed(column: Column) -> tuple[str, str] | None:
+    """Value with the sign that another column tells, and condition that it came with the other one; None if none does.
+
+    The condition is over the value as it came, so it is judged before the value is set.
+    """
+    if column.sign is None:
+        return None
+    name, by = quoted(column.name), quoted(column.sign.by)
+    positive, negative = (
+        f"{by} IN ({', '.join(literal(value) for value in values)})" if values else "false"
+        for values in (column.sign.positive, column.sign.negative)
+    )
+    otherwise = f"abs({name})" if column.absolute else name
+    value = f"CASE WHEN {positive} THEN abs({name}) WHEN {negative} THEN -abs({name}) ELSE {otherwise} END"
+    return value, f"({positive} AND {name} < 0) OR ({negative} AND {name} > 0)"
+
+
+def was_missing(column: str) -> str:
+    """Name of the column that says whether a value was missing before `when_missing` gave one."""
+    return f"missing:{column}"
+
+
 def order_checks(entity: Entity) -> list[Fired]:
     """G05 for every pair of columns the model puts in order."""
     return [
@@ -107,16 +131,23 @@ def order_checks(entity: Entity) -> list[Fired]:
     ]
 
 
+def flag_of(rule: Rule) -> str:
+    """Name of the column that holds the outcome of a rule of the model."""
+    return f"r:model:{rule.id}"
+
+
 def model_checks(entity: Entity, settings: RowSettings) -> list[Fired]:
     """The model's own rules of an entity."""
     return [
         Fired(
-            f"r:model:{rule.id}",
+            flag_of(rule),
             f"{entity.entity}.{rule.id}",
             rule.column,
             rule.message,
             rule.severity,
-            bound(rule.when, settings),
+            bound(rule.when, settings)
+            if rule.when is not None
+            else f"{quoted(was_missing(rule.column))} AND {quoted(rule.column)} IS NOT NULL",
         )
         for rule in entity.rules
     ]

@@ -92,6 +92,7 @@ class BlockSelect:
     settings: RowSettings
     _fired: list[Fired] = field(default_factory=list)
     _failing: dict[str, list[str]] = field(default_factory=dict)
+    _givers: dict[str, str] = field(default_factory=dict)
 
     def sql(self) -> str:
         """The SELECT; its columns are `staged_columns`."""
@@ -102,7 +103,7 @@ class BlockSelect:
         self._clean(pile, cleanings)
         self._judge_values(pile, columns, cleanings)
         if op == "U":
-            self._complete(pile)
+            self._complete(pile, cleanings)
             self._judge_bounds(pile)
             self._pair_currencies(pile)
         self._judge_row(pile, state=op == "U")
@@ -141,6 +142,7 @@ class BlockSelect:
             codes=self.model.codes.get(column.codes, ()) if column.codes else (),
             timezone=mapping.timezone if mapping else None,
             null_values=mapping.null_values if mapping else (),
+            **({"rating_scale": (scale.lowest, scale.highest)} if mapping and (scale := mapping.rating_scale) else {}),
         )
 
     def _cleaning(self, column: Column) -> Cleaning | None:
@@ -240,11 +242,21 @@ class BlockSelect:
         failed = _any(self._failing.get(column.name, ()))
         return f"CAST(CASE WHEN NOT ({failed}) THEN {quoted(f'v:{column.name}')} END AS {wanted})"
 
-    def _complete(self, pile: _Pile) -> None:
+    def _complete(self, pile: _Pile, cleanings: Mapping[str, Cleaning | None]) -> None:
         """Give missing values their defaults, then what the row's other values say, in the order of the model."""
         constants = {c.name: value for c in self.entity if (value := self._constant(c)) is not None}
         pile.replace({name: self._unless_failed(name, value) for name, value in constants.items()})
+        self._set_signs(pile)
+        for name, cleaning in cleanings.items():
+            gives = {n: value for n, value in (cleaning.gives if cleaning else {}).items() if n in self.entity.columns}
+            self._givers |= dict.fromkeys(gives, name)
+            for given, value in gives.items():
+                wanted = duckdb_type(self.entity.columns[given].type)
+                pile.replace({given: self._unless_failed(given, f"TRY_CAST({value} AS {wanted})")})
+        reported = {rule.column for rule in self.entity.rules if rule.filled}
         for column in self.entity:
+            if column.name in reported:
+                pile.add({rules.was_missing(column.name): f"{quoted(column.name)} IS NULL"})
             derived = None
             if column.when_missing is not None:
                 derived = rules.bound(column.when_missing, self.settings)
@@ -253,6 +265,14 @@ class BlockSelect:
             if derived is not None:
                 value = f"TRY_CAST({derived} AS {duckdb_type(column.type)})"
                 pile.replace({column.name: self._unless_failed(column.name, value)})
+
+    def _set_signs(self, pile: _Pile) -> None:
+        signed = {column.name: found for column in self.entity if (found := rules.signed(column)) is not None}
+        for name in signed:
+            rule, message = f"{self.entity.entity}.{name}_sign", "came with the sign of the other direction"
+            self._fire(f"f:{name}:sign", rule, name, message, "warn")
+        pile.add({f"f:{name}:sign": f"coalesce({wrong}, false)" for name, (_, wrong) in signed.items()})
+        pile.replace({name: value for name, (value, _) in signed.items()})
 
     def _constant(self, column: Column) -> str | None:
         value: bool | int | str | None = column.default
@@ -285,8 +305,8 @@ class BlockSelect:
         paired |= {c.name for c in self.entity if c.standardise == "currency" and c.source_default}
         for name in sorted(paired):
             column = self.entity.columns[name]
-            amounts = [c.name for c in self.entity if c.currency == name]
-            present = " OR ".join(f"{quoted(amount)} IS NOT NULL" for amount in amounts)
+            amounts = [c for c in self.entity if c.currency == name]
+            present = " OR ".join(f"({quoted(c.name)} IS NOT NULL AND {c.amount_when or 'true'})" for c in amounts)
             failed = _any(self._failing.get(name, ()))
             missing = f"{quoted(name)} IS NULL AND ({present})"
             given, refused = f"r:currency:{name}", f"r:no_currency:{name}"
@@ -310,7 +330,7 @@ class BlockSelect:
                 c.name,
                 "is missing",
                 "reject",
-                f"{quoted(c.name)} IS NULL AND NOT ({_any(self._excuses(c))})",
+                f"{quoted(c.name)} IS NULL AND NOT ({self._excused(c)})",
             )
             for c in required
         ]
@@ -318,15 +338,23 @@ class BlockSelect:
             fired += [*rules.order_checks(self.entity), *rules.model_checks(self.entity, self.settings)]
         pile.add({f.flag: f"coalesce({f.when}, false)" for f in fired})
         self._fired += fired
+        for rule in self.entity.rules if state else ():
+            unless = f"NOT {quoted(rules.flag_of(rule))}"
+            pile.replace({name: f"CASE WHEN {unless} THEN {quoted(name)} END" for name in rule.clears})
         refusing = [f.flag for f in self._fired if f.severity == "reject"]
         warning = [f.flag for f in self._fired if f.severity == "warn"]
         pile.add({"r:reject": _any(refusing), "r:warn": _any(warning)})
 
-    def _excuses(self, column: Column) -> list[str]:
-        """Flags that already say why a value is missing: its own, or for a computed one, whatever refuses the row."""
-        if column.of is None and column.when_missing is None:
-            return self._failing.get(column.name, [])
-        return [f.flag for f in self._fired if f.severity == "reject"]
+    def _excused(self, column: Column) -> str:
+        """Condition under which something else already says why a value is missing.
+
+        Its own flags; for a computed one, whatever refuses the row; for one that a required value gives, that value.
+        """
+        flags = self._failing.get(column.name, [])
+        if column.when_missing is not None:
+            flags = [f.flag for f in self._fired if f.severity == "reject"]
+        giver = self._givers.get(column.name) or column.of
+        return _any(flags) + (f" OR {quoted(giver)} IS NULL" if giver else "")
 
     def _staged(self, pile: _Pile, op: str) -> str:
         refusing = [f for f in self._fired if f.severity == "reject"]

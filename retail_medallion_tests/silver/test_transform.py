@@ -512,9 +512,7 @@ def test_readers_may_be_read_side_by_side_and_again() -> None:
 
 @pytest.mark.parametrize("entity", MODEL.entities)
 def test_accepted_rows_have_the_declared_columns_and_types_even_when_there_are_none(entity: str) -> None:
-    named: dict[str, str] = {"sales": "status", "sale_items": "sku", "transactions": "status"}
-    column = named.get(entity, MODEL.entity(entity).key.replace("_id", "_name"))
-    column = column if column in MODEL.entity(entity).columns else "is_active"
+    column = next(c.name for c in MODEL.entity(entity) if c.standardise in {"name", "sku", "enum"})
     mapping = source_mapping({entity: [block(entity, {column: "n"})]})
     table = table_of([], pa.schema([("k", pa.string()), ("n", pa.string())]))
     with transform(mapping, MODEL, entity, DAY, [bronze(mapping, entity, table)]) as partition:

@@ -30,6 +30,7 @@ STANDARDISERS: Mapping[str, Callable[[Fetched], Cleaning]] = {
     "identity": texts.identity,
     "integer": numbers.integer,
     "json": texts.json,
+    "json_list": texts.json_list,
     "key": texts.key,
     "language": standards.language,
     "lower_text": texts.lower_text,

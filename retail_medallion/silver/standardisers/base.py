@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
@@ -210,11 +210,14 @@ class Cleaning:
         steps: Expressions by the name of their step; each sees the columns of the steps before it. The last has `v`.
         checks: When rules fire.
         needs_country: The value is read with the row's country, so it comes after it.
+        gives: What the value says about other columns of the row, taken where they are empty: expressions over the
+            steps, by column.
     """
 
     steps: Sequence[Mapping[str, str]]
     checks: Sequence[Check] = ()
     needs_country: bool = False
+    gives: Mapping[str, str] = field(default_factory=dict)
 
 
 def text_steps(fetched: Fetched, clean: Callable[[str], str]) -> tuple[dict[str, str], ...]:

@@ -33,7 +33,7 @@ def _number_steps(fetched: Fetched, pattern: str, *, floats: bool) -> tuple[dict
 def _exact(fetched: Fetched, *, floats: bool = False) -> Cleaning:
     wanted = numeric_type(fetched.column)
     value = f"TRY_CAST({fetched.at('n')} AS {wanted})"
-    if fetched.column.absolute:
+    if fetched.column.absolute and fetched.column.sign is None:
         value = f"CAST(abs({value}) AS {wanted})"
     steps = *_number_steps(fetched, _PLAIN_NUMBER, floats=floats), {"v": value}
     return Cleaning(steps, (not_readable(fetched, "G02", f"is not a number that fits {fetched.column.type}"),))
@@ -104,6 +104,7 @@ def rating(fetched: Fetched) -> Cleaning:
             Check("G02", unreadable, "is not a number"),
             Check("G13", f"{raw} IS NOT NULL AND {fetched.value} IS NULL", f"is outside of its scale, {named}"),
         ),
+        gives={f"{fetched.column.name}_raw": raw, f"{fetched.column.name}_scale_max": str(fetched.rating_scale[1])},
     )
 
 
