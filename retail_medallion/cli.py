@@ -22,6 +22,7 @@ from retail_medallion.commands.shared import console
 from retail_medallion.commands.shared import plain_errors as _plain_errors
 from retail_medallion.commands.shared import print_error as _print_error
 from retail_medallion.commands.shared import use_embedded_servers as _use_embedded_servers
+from retail_medallion.commands.upkeep import doctor, migrate
 from retail_medallion.errors import RetailMedallionError
 
 P = ParamSpec("P")
@@ -34,6 +35,8 @@ def main() -> None:
 
 
 main.add_command(quarantine)
+main.add_command(doctor)
+main.add_command(migrate)
 
 
 def _day_options(command: Callable[P, None]) -> Callable[P, None]:

@@ -114,6 +114,20 @@ def fresh_database_on(
             cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+@contextlib.contextmanager
+def copy_of(server: EmbeddedPostgres, template: str) -> Iterator[FreshDatabase]:
+    """A copy of a database nobody is connected to, dropped afterwards."""
+    name = f"copy_{uuid.uuid4().hex[:16]}"
+    copy, original = sql.Identifier(name), sql.Identifier(template)
+    with _administering(server) as cursor:
+        cursor.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(copy, original))
+    try:
+        yield FreshDatabase(name, server.dsn(name))
+    finally:
+        with _administering(server) as cursor:
+            cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(copy))
+
+
 def remove_home(home: Path) -> None:
     """Stop the servers of a home and remove it."""
     if home.exists():

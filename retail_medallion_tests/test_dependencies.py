@@ -19,6 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "mapping": {"errors", "model"},
     "bronze": {"errors", "storage"},
     "silver": {"errors", "storage", "model", "mapping"},
+    "migrations": {"errors", "model", "silver"},
     "gold": {"errors", "storage", "model"},
     "reconciliation": {"errors", "storage", "model", "silver", "gold"},
     "embedded": {"errors"},

@@ -14,10 +14,10 @@ from retail_medallion import config
 from retail_medallion.bronze.snapshot import SourceSnapshot
 from retail_medallion.gold.schema import ensure_schema as ensure_gold
 from retail_medallion.mapping import Mapping as SourceMapping
+from retail_medallion.migrations import prepare as prepare_silver
 from retail_medallion.model import CanonicalModel
 from retail_medallion.orchestration import keys
 from retail_medallion.orchestration.shared_snapshot import snapshot_held_by_run
-from retail_medallion.silver.schema import ensure_schema as ensure_silver
 from retail_medallion.silver.schema import register_source
 from retail_medallion.storage.postgres.catalogue import TableName
 from retail_medallion.storage.postgres.session import connect, engine
@@ -96,13 +96,17 @@ class Warehouse:
         return engine(config.warehouse_database())
 
     def prepare(self) -> None:
-        """Create what does not exist yet and write down the settings of the sources."""
+        """Make an empty warehouse, check that any other fits the model, write down the settings of the sources.
+
+        Raises:
+            SchemaDriftError: The warehouse is behind the model.
+        """
         place = config.warehouse_database().where
         if place in self._prepared:
             return
 
         def work(connection: sa.Connection) -> None:
-            ensure_silver(connection, self._model)
+            prepare_silver(connection, self._model)
             for mapping in self._mappings.values():
                 register_source(connection, mapping, mapping.source.first_day)
             ensure_gold(connection)

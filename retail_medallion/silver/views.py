@@ -146,6 +146,13 @@ def replace_views(connection: sa.Connection, wanted: Sequence[View]) -> None:
             cursor.execute(sql.SQL("COMMENT ON VIEW {} IS {}").format(name, sql.Literal(comment)))
 
 
+def drop_views(connection: sa.Connection, unwanted: Sequence[View]) -> None:
+    """Drop views that exist; fails where a view of somebody else builds on one of them."""
+    with raw_connection(connection).cursor() as cursor:
+        for view in unwanted:
+            cursor.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(sql.Identifier(view.schema, view.name)))
+
+
 def fingerprint(connection: sa.Connection, view: View) -> str:
     """Twelve hexadecimal digits that change with the view's statement or comment."""
     text = f"{view.full_name}\n{view.comment}\n{view.query.as_string(raw_connection(connection))}"

@@ -87,11 +87,12 @@ def alive(days: dict[dt.date, Day], key: str, at: dt.date) -> tuple[dt.date, str
 class Warehouse:
     """Silver alone."""
 
-    def __init__(self, engine: sa.Engine, model: CanonicalModel = MODEL) -> None:
+    def __init__(self, engine: sa.Engine, model: CanonicalModel = MODEL, *, create: bool = True) -> None:
         self.engine = engine
         self.model = model
-        with engine.begin() as connection:
-            ensure_schema(connection, model)
+        if create:
+            with engine.begin() as connection:
+                ensure_schema(connection, model)
 
     def clear(self) -> None:
         with self.engine.begin() as connection:
@@ -103,13 +104,16 @@ class Warehouse:
                 )
             )
 
-    def write(self, day: dt.date, content: Day, source: str = "a", **versions: str) -> None:
-        partition = cell(ITEMS, day, content.rows(), sorted(content.scopes), rejected=int(content.refused))
+    def write(self, day: dt.date, content: Day, source: str = "a", *, model_version: str = "1", **more: Any) -> None:
+        """Write a day; `more` stands in every row it updates."""
+        entity = self.model.entity("sale_items")
+        rows = [{**row, **more} if "op" not in row else row for row in content.rows()]
+        partition = cell(entity, day, rows, sorted(content.scopes), rejected=int(content.refused))
         writer = SilverWriter(
-            self.model.entity("sale_items"),
+            entity,
             source,
-            mapping_version=versions.get("mapping", "1"),
-            model_version=versions.get("model", "1"),
+            mapping_version="1",
+            model_version=model_version,
             open_partition=lambda _: partition,
             run_id="r",
         )
