@@ -1,0 +1,35 @@
+"""The canonical model in Markdown, for people."""
+
+from __future__ import annotations
+
+from retail_medallion.model.canonical import CanonicalModel, Column, Entity
+
+
+def describe_entities(model: CanonicalModel) -> str:
+    """All entities: what one row is, and a table of its columns."""
+    return "\n".join(describe_entity(entity, model) for entity in model.entities.values())
+
+
+def describe_entity(entity: Entity, model: CanonicalModel) -> str:
+    """One entity: what one row is, its columns with type, meaning and rules, and the rules of the row."""
+    lines = [f"### {entity.entity}", "", entity.description, "", "| Column | Type | Meaning |", "|---|---|---|"]
+    lines += [_column(column, entity, model) for column in entity]
+    if entity.rules:
+        lines += ["", "| Rule | The row is | Fires when |", "|---|---|---|"]
+        outcomes = {"reject": "rejected", "warn": "flagged"}
+        lines += [f"| `{entity.entity}.{r.id}` | {outcomes[r.severity]} | {_cell(r.message)} |" for r in entity.rules]
+    return "\n".join([*lines, ""])
+
+
+def _column(column: Column, entity: Entity, model: CanonicalModel) -> str:
+    notes = ["key"] if column.name == entity.key else []
+    notes += [] if column.required else ["may be empty"]
+    notes += [f"-> `{column.references}`"] if column.references else []
+    notes += [f"one of {', '.join(model.codes[column.codes])}, unknown"] if column.codes else []
+    notes += ["personal data"] if column.pii else []
+    meaning = "; ".join([_cell(column.meaning), *notes])
+    return f"| {column.name} | {column.type} | {meaning} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
