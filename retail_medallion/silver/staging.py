@@ -168,7 +168,9 @@ class BlockSelect:
         known = {name: cleaning for name, cleaning in cleanings.items() if cleaning is not None}
         stack({name: cleaning for name, cleaning in known.items() if not cleaning.needs_country})
         pile.add({name: "NULL" for name in ("v:email",) if known.get("email") is None})
-        country = f"{quoted('v:country_code')}, " if known.get("country_code") else ""
+        # A row names one country: its own, or the one something goes to.
+        stated = next((c.name for c in self.entity if c.standardise == "country" and c.name in known), None)
+        country = f"{quoted(f'v:{stated}')}, " if stated else ""
         pile.add({ROW_COUNTRY.strip('"'): f"coalesce({country}{literal(self.settings.country)})"})
         stack({name: cleaning for name, cleaning in known.items() if cleaning.needs_country})
 

@@ -161,3 +161,11 @@ def test_untidy_text_is_clean_in_silver(silver: dict[str, Cleaned]):
     bodies = [body for body in silver["product_reviews"].accepted["body"].to_pylist() if body]
     assert not [body for body in bodies if "@" in body or "<" in body or "3456789" in body]
     assert any("[phone]" in body for body in bodies)
+
+
+def test_a_province_is_read_in_the_country_the_parcel_goes_to(silver: dict[str, Cleaned]):
+    parcels = silver["sale_fulfilments"].accepted
+    pairs = zip(*(parcels[f"destination_{name}_code"].to_pylist() for name in ("country", "region")), strict=True)
+    read = [(country, region) for country, region in pairs if region]
+    assert all(region.startswith(f"{country}-") for country, region in read)
+    assert len({country for country, _ in read}) > 3
