@@ -245,6 +245,11 @@ class Entity(BaseModel):
         unknown = sorted({name for name in named if name not in self.columns})
         if unknown:
             raise ValueError(f"{self.entity} names columns it does not have: {', '.join(unknown)}")
+        for rule in self.rules:
+            if rule.filled and self.columns[rule.column].when_missing is None:
+                raise ValueError(f"the rule {rule.id} waits for `when_missing` of {rule.column}, which has none")
+            if needed := [name for name in rule.clears if self.columns[name].required]:
+                raise ValueError(f"the rule {rule.id} empties required columns: {', '.join(needed)}")
         return self
 
     def __iter__(self) -> Iterator[Column]:  # type: ignore[override]

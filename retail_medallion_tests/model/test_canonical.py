@@ -16,6 +16,7 @@ columns:
   gift_wrap_id: {type: text, required: true, standardise: key, meaning: source key}
   colour: {type: text, standardise: text, meaning: colour}
 """
+RULE = "rules:\n  - {id: odd, severity: warn, column: colour, message: odd, %s}\n"
 
 
 def write(root: Path, entity: str) -> Path:
@@ -83,6 +84,10 @@ def test_a_new_column_changes_the_version_of_the_model(tmp_path: Path) -> None:
         (ENTITY.replace("standardise: text", "standardise: shiny"), "shiny"),
         (ENTITY.replace("standardise: text,", "standardise: enum, codes: colours,"), "colours"),
         (ENTITY.replace("meaning: colour", "meaning: colour, colourful: true"), "colourful"),
+        (ENTITY + RULE % "filled: true", "when_missing"),
+        (ENTITY + RULE % "when: colour = 'x', clears: [gift_wrap_id]", "empties required columns: gift_wrap_id"),
+        (ENTITY + RULE % "when: colour = 'x', clears: [size]", "does not have: size"),
+        (ENTITY + RULE % "when: colour = 'x', filled: true", "either"),
     ],
 )
 def test_a_contradiction_in_the_model_is_named(tmp_path: Path, wrong: str, named: str) -> None:
