@@ -86,7 +86,9 @@ def prepare(connection: sa.Connection, model: CanonicalModel) -> None:
         SchemaDriftError: The warehouse is behind the model.
     """
     shape = books.fingerprint(connection, model)
-    if books.recorded_shape(connection) == shape and books.revision(connection) == books.newest_revision():
+    known = books.recorded_shape(connection) == shape and books.revision(connection) == books.newest_revision()
+    # Somebody may have dropped Silver, to build it anew from Bronze, and left the books.
+    if known and not books.is_empty(connection):
         return
     take_schema_lock(connection)
     if books.is_empty(connection):
