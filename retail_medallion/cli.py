@@ -17,6 +17,7 @@ from typing import Any, ParamSpec
 import click
 
 from retail_medallion import config
+from retail_medallion.commands.erasure import erase
 from retail_medallion.commands.quarantine import quarantine
 from retail_medallion.commands.shared import console
 from retail_medallion.commands.shared import plain_errors as _plain_errors
@@ -34,6 +35,7 @@ def main() -> None:
     config.read_dotenv()
 
 
+main.add_command(erase)
 main.add_command(quarantine)
 main.add_command(doctor)
 main.add_command(migrate)

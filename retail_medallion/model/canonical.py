@@ -110,7 +110,7 @@ class Column(BaseModel):
         sign: The sign is set by another column, and a row that has it the other way round is flagged.
         not_self: The value may not be the row's own key.
         card_guard: A value that holds a payment card number rejects the row.
-        pii: Personal data.
+        pii: Personal data: taken out where the customer a row is about is erased.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -84,14 +84,18 @@ _INSERT_PARTITION = """
     INSERT INTO {versions} (source_system, partition_date, load_id, {staged})
     SELECT %(source)s, %(day)s, %(load_id)s, {staged} FROM pg_temp.accepted;
     INSERT INTO silver_meta.scope_seen (entity, source_system, scope_key, partition_date)
-    SELECT DISTINCT %(entity)s, %(source)s, scope_key, %(day)s::date FROM pg_temp.scope;
+    SELECT DISTINCT %(entity)s, %(source)s, scope_key, %(day)s::date FROM pg_temp.scope
+"""
+
+# Rows are numbered by what came, whatever of it is kept.
+_INSERT_REJECTED = """
     INSERT INTO silver_quarantine.rejected_row
         (source_system, entity, partition_date, block, bronze_row, mapped_row,
          source_key, raw, mapped, reasons, load_id)
-    SELECT %(source)s, %(entity)s, %(day)s, block, bronze_row,
-           row_number() OVER (PARTITION BY block, bronze_row ORDER BY source_key, mapped::text) - 1,
-           source_key, raw, mapped, reasons, %(load_id)s
-    FROM pg_temp.rejected
+    SELECT %(source)s, %(entity)s, %(day)s, t.block, t.bronze_row,
+           row_number() OVER (PARTITION BY t.block, t.bronze_row ORDER BY t.source_key, t.mapped::text) - 1,
+           t.source_key, {raw}, {mapped}, {reasons}, %(load_id)s
+    FROM pg_temp.rejected t
 """
 
 _REMEMBER_BEFORE = """
@@ -185,6 +189,7 @@ class EntityStatements:
     affect_by_scope: sql.Composed
     delete_partition: sql.Composed
     insert_partition: sql.Composed
+    insert_rejected: sql.Composed
     remember_before: sql.Composed
     delete_current: sql.Composed
     insert_current: sql.Composed
@@ -204,6 +209,21 @@ def current_columns(entity: Entity) -> tuple[str, ...]:
     """Columns of the current table, in the order in which the current state is computed."""
     technical = ("load_id", "bronze_row", "ingested_at", "dq_flags", "extras")
     return ("source_system", *entity.columns, *PROVENANCE, *technical, "winner_partition", "effective_partition")
+
+
+def lock_name(entity: str, source: str) -> str:
+    """The advisory lock of an entity of a source: the current state spans all days, so they share one."""
+    return f"silver.{entity}|{source}"
+
+
+def insert_rejected(**kept: sql.Composable) -> sql.Composed:
+    """The statement that puts the staged rejected rows into quarantine.
+
+    Args:
+        kept: What is kept of a row `t` as `raw`, `mapped` and `reasons`, where it is not all of it.
+    """
+    columns = {name: kept.get(name, sql.Identifier("t", name)) for name in ("raw", "mapped", "reasons")}
+    return sql.SQL(_INSERT_REJECTED).format(**columns)
 
 
 def departed(key: str) -> str:
@@ -290,6 +310,7 @@ def _compose(
         affect_by_scope=compose(_AFFECT_BY_SCOPE),
         delete_partition=compose(_DELETE_PARTITION),
         insert_partition=compose(_INSERT_PARTITION),
+        insert_rejected=insert_rejected(),
         remember_before=compose(_REMEMBER_BEFORE),
         delete_current=compose(_DELETE_CURRENT),
         insert_current=compose(_INSERT_CURRENT, _CURRENT_STATE),

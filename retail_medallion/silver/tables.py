@@ -289,6 +289,18 @@ finding_rule = sa.Table(
     comment="The finding rules that hold for a source, in words.",
 )
 
+erasure = sa.Table(
+    "erasure",
+    metadata,
+    sa.Column("source_system", sa.Text(), primary_key=True),
+    sa.Column("entity", sa.Text(), primary_key=True, comment="the entity of the subject"),
+    sa.Column("id", sa.Text(), primary_key=True, comment="key of the subject in its source"),
+    sa.Column("requested_at", pg.TIMESTAMP(timezone=True), nullable=False, server_default=sa.text("now()")),
+    sa.Column("reason", sa.Text(), comment="a reference, such as the number of the request; no personal data"),
+    schema="silver_meta",
+    comment="Whose personal data is kept out of Silver: taken out when asked for, and of every load since.",
+)
+
 SCHEMAS = ("meta", "silver", "silver_versions", "silver_meta", "silver_quarantine")
 
 

@@ -25,6 +25,8 @@ from retail_medallion.errors import BalanceError
 from retail_medallion.model import Entity
 from retail_medallion.silver import guard, statements
 from retail_medallion.silver.cleaning_version import cleaning_version
+from retail_medallion.silver.current import renew_current
+from retail_medallion.silver.redaction import erased_subjects, redaction_of
 from retail_medallion.silver.schema import ensure_month
 from retail_medallion.silver.transform import PartitionCounts, TransformedPartition
 from retail_medallion.storage.partitioned import PartitionReport
@@ -91,10 +93,11 @@ class SilverWriter:
         self._open_partition = open_partition
         self._run_id = run_id
         self._sql = statements.for_entity(entity)
+        self._redaction = redaction_of(entity)
 
     def locks(self, partition: str) -> Sequence[str]:  # noqa: ARG002 every day of an entity shares one lock
         """The one lock of this entity and source: the current state spans all days."""
-        return [f"silver.{self._entity.entity}|{self._source}"]
+        return [statements.lock_name(self._entity.entity, self._source)]
 
     def write(self, connection: sa.Connection, partition: str) -> PartitionReport:
         """Replace the partition.
@@ -113,8 +116,8 @@ class SilverWriter:
             ensure_month(connection, self._entity, cell.day)
             with cell.transform() as transformed:
                 shrunken_afterwards = self._guard(cursor, cell, transformed.counts)
-                self._stage(cursor, transformed)
-                changed = self._replace(cursor, cell, load_id)
+                erased = self._stage(cursor, transformed)
+                changed = self._replace(cursor, cell, load_id, erased)
                 counts = transformed.counts
             self._record(cursor, cell, load_id, counts, time.monotonic() - started)
             size = self._check_balance(cursor, cell.day, counts)
@@ -170,31 +173,31 @@ class SilverWriter:
         guard.refuse_shrunken_snapshot(cursor, parameters, counts.mapped, where)
         return guard.shrunken_afterwards(cursor, parameters, counts.mapped)
 
-    def _stage(self, cursor: Cursor, transformed: TransformedPartition) -> None:
+    def _stage(self, cursor: Cursor, transformed: TransformedPartition) -> list[str]:
+        """Fill the temporary tables; the subjects whose personal data is not to be kept."""
         cursor.execute(self._sql.create_stages)
         copy_into(cursor.connection, "pg_temp.accepted", transformed.accepted())
         copy_into(cursor.connection, "pg_temp.rejected", transformed.rejected())
         cursor.executemany("INSERT INTO pg_temp.scope VALUES (%s)", [(scope,) for scope in transformed.scopes])
+        erased = [] if self._redaction is None else erased_subjects(cursor, self._source)
+        if self._redaction is not None and erased:
+            cursor.execute(self._redaction.redact_accepted, {"ids": erased})
         cursor.execute("ANALYZE pg_temp.accepted; ANALYZE pg_temp.scope")
+        return erased
 
-    def _replace(self, cursor: Cursor, cell: SilverPartition, load_id: uuid.UUID) -> int:
-        parameters = {**self._parameters(cell.day), "load_id": str(load_id)}
+    def _replace(self, cursor: Cursor, cell: SilverPartition, load_id: uuid.UUID, erased: list[str]) -> int:
+        parameters = {**self._parameters(cell.day), "load_id": str(load_id), "ids": erased}
+        insert_rejected = self._sql.insert_rejected
+        if self._redaction is not None and erased:
+            insert_rejected = self._redaction.insert_rejected
         cursor.execute(self._sql.affect_by_partition, parameters)
         cursor.execute(self._sql.affect_by_scope, parameters)
         cursor.execute(self._sql.delete_partition, parameters)
         cursor.execute(self._sql.insert_partition, parameters)
+        cursor.execute(insert_rejected, parameters)
         cursor.execute(self._sql.affect_by_partition, parameters)
         cursor.execute(self._sql.affect_by_scope, parameters)
-        cursor.execute("ANALYZE pg_temp.affected")
-        cursor.execute(self._sql.remember_before, parameters)
-        cursor.execute(self._sql.delete_current, parameters)
-        cursor.execute(self._sql.insert_current, parameters)
-        cursor.execute(self._sql.remember_changes, parameters)
-        cursor.execute("SELECT count(*) FROM pg_temp.changed")
-        changed = _count(cursor)
-        if changed:
-            cursor.execute(self._sql.insert_pending, parameters)
-        return changed
+        return renew_current(cursor, self._sql, parameters)
 
     def _record(
         self, cursor: Cursor, cell: SilverPartition, load_id: uuid.UUID, counts: PartitionCounts, seconds: float
@@ -236,11 +239,6 @@ class SilverWriter:
                 where=f"silver_versions.{self._entity.entity}, source {self._source}, partition {day}",
             )
         return size
-
-
-def _count(cursor: Cursor) -> int:
-    row = cursor.fetchone()
-    return 0 if row is None else int(row[0])
 
 
 def _counts_metadata(counts: Mapping[str, Any]) -> dict[str, Any]:

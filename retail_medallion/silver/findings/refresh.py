@@ -47,6 +47,11 @@ class FindingChanges:
     removed: dict[str, int] = field(default_factory=dict)
 
 
+def lock_name(source: str) -> str:
+    """The advisory lock of the findings of a source."""
+    return f"{CONSUMER}|{source}"
+
+
 def refresh_findings(
     connection: sa.Connection, source: str, model: CanonicalModel, entities: Collection[str]
 ) -> FindingChanges:
@@ -100,7 +105,7 @@ def _in_order(
     changes = FindingChanges()
     with raw_connection(connection).cursor() as cursor:
         # Before anything is read: what a statement sees is settled when it starts.
-        cursor.execute(statements.LOCK, {"name": f"{CONSUMER}|{source}"})
+        cursor.execute(statements.LOCK, {"name": lock_name(source)})
         cursor.execute(statements.TAKE, {"consumer": CONSUMER, "source": source})
         cursor.execute("SELECT role, count(*) FROM pg_temp.finding_taken GROUP BY role")
         told = dict(cursor.fetchall())
