@@ -14,20 +14,11 @@ from retail_medallion.definitions import build_definitions
 from retail_medallion.errors import ConfigurationError
 from retail_medallion.gold.registry import TABLES
 from retail_medallion.mapping import Mapping, load_mappings
+from retail_medallion.model import load_model
 from retail_medallion.orchestration.partitions import DAILY
 from retail_medallion_tests.platform import dagster_home
 
-DEMO_ENTITIES = {
-    "product_categories",
-    "products",
-    "suppliers",
-    "customers",
-    "inventory_locations",
-    "payment_methods",
-    "sales",
-    "sale_items",
-    "transactions",
-}
+DEMO_ENTITIES = set(load_model().entities)
 
 
 @pytest.fixture(scope="module")
