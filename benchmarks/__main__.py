@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import chain, extraction, flatness, load, report
+from benchmarks import chain, extraction, flatness, load, report, silver
 from benchmarks.bench import Bench
 from benchmarks.measure import Comparison
 
@@ -20,6 +20,8 @@ class _Sizes:
     rows: int
     runs: int
     small: int
+    items: int
+    customers: int
     scale: float
     few: int
     many: int
@@ -27,8 +29,30 @@ class _Sizes:
     chain_runs: int | None
 
 
-_FULL = _Sizes(rows=1_000_000, runs=5, small=50_000, scale=1, few=10, many=60, naive=True, chain_runs=None)
-_SMOKE = _Sizes(rows=100_000, runs=3, small=20_000, scale=0.05, few=3, many=9, naive=False, chain_runs=2)
+_FULL = _Sizes(
+    rows=1_000_000,
+    runs=5,
+    small=50_000,
+    items=300_000,
+    customers=100_000,
+    scale=1,
+    few=10,
+    many=1_000,
+    naive=True,
+    chain_runs=None,
+)
+_SMOKE = _Sizes(
+    rows=100_000,
+    runs=3,
+    small=20_000,
+    items=20_000,
+    customers=10_000,
+    scale=0.05,
+    few=10,
+    many=100,
+    naive=False,
+    chain_runs=2,
+)
 
 _Maker = Callable[[Bench, _Sizes], Sequence[Callable[[], Comparison]]]
 _COMPARISONS: dict[str, _Maker] = {
@@ -37,13 +61,18 @@ _COMPARISONS: dict[str, _Maker] = {
         lambda: load.comparison(bench, size.small, naive=size.naive),
         lambda: load.comparison(bench, size.rows, naive=False),
     ],
+    "silver": lambda bench, size: [
+        lambda: silver.comparison(bench, "sale_items", size.items),
+        lambda: silver.comparison(bench, "customers", size.customers),
+    ],
     "chain": lambda bench, size: [lambda: chain.comparison(bench, size.scale, runs=size.chain_runs)],
     "flatness": lambda bench, size: [
-        lambda: flatness.comparison(bench, few=size.few, many=size.many, scale=min(size.scale, 1))
+        lambda: flatness.comparison(bench, "sales", few=size.few, many=size.many),
+        lambda: flatness.comparison(bench, "sale_items", few=size.few, many=size.many),
     ],
 }
 
-_IN_SMOKE = ["extraction", "load", "chain"]
+_IN_SMOKE = ["extraction", "load", "silver", "chain"]
 """What loads many days first takes longer than a smoke test may."""
 
 
@@ -64,6 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows=given.rows or base.rows,
         runs=given.runs or base.runs,
         small=base.small,
+        items=base.items,
+        customers=base.customers,
         scale=given.scale or base.scale,
         few=base.few,
         many=base.many,

@@ -65,10 +65,10 @@ class Bench:
             connection.close()
         return rows
 
-    def new_database(self, name: str) -> None:
-        """Make an empty database that belongs to the warehouse's role, in place of one of that name."""
+    def new_database(self, name: str, *, owner: str = WAREHOUSE) -> None:
+        """Make an empty database that belongs to a role, in place of one of that name."""
         self.drop_database(name)
-        self.servers.postgres.ensure_database(name, owner=WAREHOUSE)
+        self.servers.postgres.ensure_database(name, owner=owner)
 
     def drop_database(self, name: str) -> None:
         """Drop a database if it is there."""

@@ -61,7 +61,7 @@ def parts(entries: Sequence[Mapping[str, Any]]) -> str:
     for entry in entries:
         if entry["detail"]:
             shares = ", ".join(
-                f"{name} {seconds:.1f} s" for name, seconds in entry["detail"].items() if seconds >= 0.05
+                f"{name} {seconds:.2f} s" for name, seconds in entry["detail"].items() if seconds >= 0.005
             )
             told.append(f"{entry['what']}: {shares}")
     return "\n".join(told)
