@@ -26,7 +26,7 @@ class _Sizes:
     few: int
     many: int
     naive: bool
-    chain_runs: int | None
+    slow_runs: int | None
 
 
 _FULL = _Sizes(
@@ -39,7 +39,7 @@ _FULL = _Sizes(
     few=10,
     many=1_000,
     naive=True,
-    chain_runs=None,
+    slow_runs=None,
 )
 _SMOKE = _Sizes(
     rows=100_000,
@@ -51,7 +51,7 @@ _SMOKE = _Sizes(
     few=10,
     many=100,
     naive=False,
-    chain_runs=2,
+    slow_runs=2,
 )
 
 _Maker = Callable[[Bench, _Sizes], Sequence[Callable[[], Comparison]]]
@@ -62,10 +62,10 @@ _COMPARISONS: dict[str, _Maker] = {
         lambda: load.comparison(bench, size.rows, naive=False),
     ],
     "silver": lambda bench, size: [
-        lambda: silver.comparison(bench, "sale_items", size.items),
-        lambda: silver.comparison(bench, "customers", size.customers),
+        lambda: silver.comparison(bench, "sale_items", size.items, runs=size.slow_runs),
+        lambda: silver.comparison(bench, "customers", size.customers, runs=size.slow_runs),
     ],
-    "chain": lambda bench, size: [lambda: chain.comparison(bench, size.scale, runs=size.chain_runs)],
+    "chain": lambda bench, size: [lambda: chain.comparison(bench, size.scale, runs=size.slow_runs)],
     "flatness": lambda bench, size: [
         lambda: flatness.comparison(bench, "sales", few=size.few, many=size.many),
         lambda: flatness.comparison(bench, "sale_items", few=size.few, many=size.many),
@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         few=base.few,
         many=base.many,
         naive=base.naive,
-        chain_runs=base.chain_runs,
+        slow_runs=base.slow_runs,
     )
 
     # Asked to stop, the servers are stopped too.

@@ -49,7 +49,7 @@ _LINES = """
 """
 
 
-def comparison(bench: Bench, entity: str, count: int) -> Comparison:
+def comparison(bench: Bench, entity: str, count: int, *, runs: int | None = None) -> Comparison:
     """Make the source, its Bronze and the files, and say what is compared."""
     source, database = f"bench_{entity}_source", f"bench_{entity}"
     bench.new_database(source, owner=SOURCE)
@@ -79,8 +79,9 @@ def comparison(bench: Bench, entity: str, count: int) -> Comparison:
             environment=bench.psql_environment(),
             before=settle,
             rows=made.rows,
+            runs=runs,
         ),
-        Side(OURS, "benchmarks.silver:ours", given, environment, before=settle),
+        Side(OURS, "benchmarks.silver:ours", given, environment, before=settle, runs=runs),
     ]
     return Comparison(f"Silver partition of {made.rows:,} {entity}", sides, {OURS: TARGETS[entity]})
 
