@@ -41,10 +41,16 @@ class NumberedRows:
 
     Args:
         bronze: What to read.
+
+    Attributes:
+        recorded: Rows the object is recorded with.
+        rows: Rows read so far.
+        error: What reading it raised.
     """
 
     def __init__(self, bronze: BronzeInput) -> None:
         self._bronze = bronze
+        self.recorded = bronze.rows
         self.rows = 0
         self.error: Exception | None = None
 
@@ -63,6 +69,17 @@ class NumberedRows:
         source = readable(self._bronze.open())
         schema = source.schema.append(pa.field(ROW_NUMBER, pa.int64(), nullable=False))
         return pa.RecordBatchReader.from_batches(schema, self._batches(source, schema))
+
+    def as_list(self) -> pa.ListArray:
+        """All rows at once, as one list of structs.
+
+        Raises:
+            SourceSchemaError: The object has a column of that name.
+        """
+        reader = self.reader()
+        none = pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in reader.schema], schema=reader.schema)
+        structs = pa.concat_batches([none, *reader]).to_struct_array()
+        return pa.ListArray.from_arrays(pa.array([0, len(structs)], pa.int32()), structs)
 
     def _batches(self, source: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         try:

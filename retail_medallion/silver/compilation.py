@@ -11,6 +11,8 @@ from retail_medallion.mapping import Block, CompiledBlock, compile_block
 from retail_medallion.mapping import Mapping as SourceMapping
 from retail_medallion.model import CanonicalModel
 from retail_medallion.silver.bronze_rows import BronzeInput
+from retail_medallion.silver.staging import BlockSelect
+from retail_medallion.silver.standardisers import RowSettings
 
 
 @dataclass(frozen=True)
@@ -59,3 +61,25 @@ def compiled(wanted: Compilation) -> CompiledBlock:
         MappingError: The mapping does not fit the Bronze columns or the model.
     """
     return compile_block(wanted.mapping, wanted.block, wanted.model, wanted.schema, wanted.covering)
+
+
+@lru_cache(maxsize=_REMEMBERED_BLOCKS)
+def staging(wanted: Compilation, index: int) -> str:
+    """The SELECT that stages the rows of a block, the `index`-th of its entity; remembered within this process.
+
+    Raises:
+        MappingError: The mapping does not fit the Bronze columns or the model.
+    """
+    source, block, model = wanted.mapping.source, compiled(wanted), wanted.model
+    settings = RowSettings(
+        source=source.code,
+        timezone=source.timezone,
+        country=source.country,
+        currency=source.currency,
+        language=source.language,
+        tenant=source.tenant,
+        tax_included=source.tax_included,
+        day_cutoff=source.day_cutoff,
+    )
+    entity = model.entity(wanted.entity)
+    return BlockSelect(model, entity, wanted.block, index, block.select, block.types, settings).sql()

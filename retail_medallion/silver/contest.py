@@ -18,8 +18,11 @@ SUPERSEDED = "SELECT s.* FROM staged s JOIN contest c ON c.row = s.rowid WHERE c
 """Rows whose key another row won."""
 
 
-def statements(entity: Entity) -> tuple[str, ...]:
-    """Statements that settle the keys that came several times, which are few, in the table `contest`."""
+def steps(entity: Entity) -> dict[str, str]:
+    """Tables, with the rows they take one after the other, that settle the keys that came several times.
+
+    These are few: they are gathered in `rivals`, and `contest` says which place each of their rows takes.
+    """
     key = quoted(entity.key)
     repeated = f"SELECT {key} FROM staged WHERE NOT refused GROUP BY {key} HAVING count(*) > 1"
     rank = """
@@ -27,15 +30,13 @@ def statements(entity: Entity) -> tuple[str, ...]:
         ELSE CASE WHEN ingested_at > max(ingested_at) FILTER (WHERE op = 'U') OVER (PARTITION BY id) THEN 0 ELSE 2 END
         END
     """
-    return (
-        f"""
-        CREATE TABLE rivals AS
+    return {
+        "rivals": f"""
         SELECT rowid AS row, {key} AS id, op, record_hash, source_updated_at, deleted_at, source_created_at, extras,
                dq_flags, ingested_at, block, bronze_row
         FROM staged WHERE NOT refused AND {key} IN ({repeated})
         """,
-        f"""
-        CREATE TABLE contest AS
+        "contest": f"""
         SELECT row,
                row_number() OVER (
                    PARTITION BY id
@@ -47,7 +48,7 @@ def statements(entity: Entity) -> tuple[str, ...]:
                    <> max(record_hash) FILTER (WHERE op <> 'P') OVER (PARTITION BY id) AS differ
         FROM (SELECT *, {rank} AS rank FROM rivals)
         """,
-    )
+    }
 
 
 def accepted(entity: Entity) -> str:

@@ -1,12 +1,19 @@
 """What went in and what came out of one Silver partition, in rows and in money, and the proof that both agree."""
 
+# ruff: noqa: S608 - this module writes SQL: names are quoted, queries are those of the contest
+
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+import duckdb
+
 from retail_medallion.errors import BalanceError
+from retail_medallion.model import Entity
+from retail_medallion.silver import contest
+from retail_medallion.silver.standardisers.base import quoted
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,46 @@ class PartitionCounts:
     warnings: Mapping[str, int] = field(default_factory=dict)
     rejections: Mapping[str, int] = field(default_factory=dict)
     totals: Mapping[str, ControlTotals] = field(default_factory=dict)
+
+
+def count_partition(
+    connection: duckdb.DuckDBPyConnection, entity: Entity, blocks: Sequence[BlockCounts]
+) -> PartitionCounts:
+    """Count and add up what became of the staged rows.
+
+    Args:
+        connection: Where the tables of the partition are, the contest settled.
+        entity: Whose rows they are.
+        blocks: What was counted while they were staged.
+    """
+    parts = {
+        "mapped": "staged",
+        "accepted": f"({contest.accepted(entity)})",
+        "rejected": "(FROM staged WHERE refused)",
+        "superseded": f"({contest.SUPERSEDED})",
+    }
+    sums = ", ".join(["count(*)", *(f"coalesce(sum({quoted(c)}), 0)" for c in entity.money_columns)])
+    found = {part: connection.execute(f"SELECT {sums} FROM {rows}").fetchall()[0] for part, rows in parts.items()}
+    totals = {
+        column: ControlTotals(**{part: Decimal(found[part][i]) for part in parts})
+        for i, column in enumerate(entity.money_columns, start=1)
+    }
+    warnings = f"SELECT unnest(dq_flags) AS rule, count(*) FROM ({contest.accepted(entity)}) GROUP BY 1 ORDER BY 1"
+    rejections = (
+        "SELECT unnest(list_distinct(CAST(reasons ->> '$[*].rule' AS VARCHAR[]))) AS rule, count(*)"
+        " FROM staged WHERE refused GROUP BY 1 ORDER BY 1"
+    )
+    return PartitionCounts(
+        rows_read=sum(block.rows_read for block in blocks),
+        filtered=sum(block.rows_read - block.selected for block in blocks),
+        mapped=found["mapped"][0],
+        accepted=found["accepted"][0],
+        rejected=found["rejected"][0],
+        superseded=found["superseded"][0],
+        warnings=dict(connection.execute(warnings).fetchall()),
+        rejections=dict(connection.execute(rejections).fetchall()),
+        totals=totals,
+    )
 
 
 def check_block(block: BlockCounts, where: str) -> None:

@@ -6,7 +6,6 @@ no rule looks at another row; what needs several rows is found later, in Silver 
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Literal
 
 from retail_medallion.errors import ModelError
 from retail_medallion.model import Column, Entity, Rule
-from retail_medallion.silver.standardisers.base import RowSettings, literal, quoted
+from retail_medallion.silver.standardisers.base import PARTITION_DAY, RowSettings, literal, quoted
 
 GENERIC_RULES: Mapping[str, str] = {
     "G01": "the key or a required value is missing",
@@ -56,24 +55,24 @@ class Fired:
 
 
 def bound(expression: str, settings: RowSettings) -> str:
-    """An expression of the model with the source's settings in place of `:name`.
+    """An expression of the model with the source's settings, and the partition's day, in place of `:name`.
 
     Raises:
         ModelError: The expression names a setting that does not exist.
     """
-    known: dict[str, bool | str | dt.date] = {
-        "day": settings.day,
-        "tax_included": settings.tax_included,
-        "currency": settings.currency,
-        "country": settings.country,
-        "language": settings.language,
-        "timezone": settings.timezone,
+    known = {
+        "day": PARTITION_DAY,
+        "tax_included": literal(settings.tax_included),
+        "currency": literal(settings.currency),
+        "country": literal(settings.country),
+        "language": literal(settings.language),
+        "timezone": literal(settings.timezone),
     }
 
     def replace(match: re.Match[str]) -> str:
         if match[1] not in known:
             raise ModelError(f"There is no setting :{match[1]} of a source.", fix=f"Use one of: {', '.join(known)}")
-        return literal(known[match[1]])
+        return known[match[1]]
 
     return _SETTING.sub(replace, expression)
 

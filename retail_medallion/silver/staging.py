@@ -4,21 +4,20 @@ The SELECT is a pile of nested ones, each adding columns to the one below. Names
 (`m:` as mapped, `t: in: .. v:` steps of a cleaning, `f:` and `r:` outcomes of checks), names without are canonical.
 """
 
-# ruff: noqa: S608 - this module writes SQL: names are quoted, values are literals, expressions come from the model
-
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from retail_medallion.mapping import Block
 from retail_medallion.model import CanonicalModel, Entity
 from retail_medallion.model.canonical import TECHNICAL_COLUMNS, Column, Standardiser
 from retail_medallion.silver import rules
-from retail_medallion.silver.hashing import record_hash
+from retail_medallion.silver.pile import Pile, any_of, select
 from retail_medallion.silver.rules import Fired
+from retail_medallion.silver.staged_rows import StagedRows, duckdb_type, strict_value
 from retail_medallion.silver.standardisers import Check, Cleaning, Fetched, RowSettings, standardise, texts, times
-from retail_medallion.silver.standardisers.base import Severity, literal, quoted
+from retail_medallion.silver.standardisers.base import PARTITION_DAY, PARTITION_END, Severity, literal, quoted
 from retail_medallion.silver.standardisers.standards import ROW_COUNTRY
 
 _TECHNICAL_CLEANING: Mapping[str, Standardiser] = {
@@ -27,46 +26,6 @@ _TECHNICAL_CLEANING: Mapping[str, Standardiser] = {
     "source_created_at": "timestamp",
     "source_updated_at": "timestamp",
 }
-
-
-def duckdb_type(postgres_type: str) -> str:
-    """The DuckDB type that holds values of a PostgreSQL type of the model."""
-    exact = {
-        "boolean": "BOOLEAN",
-        "date": "DATE",
-        "integer": "INTEGER",
-        "jsonb": "VARCHAR",
-        "text[]": "VARCHAR[]",
-        "timestamptz": "TIMESTAMPTZ",
-        "uuid": "BLOB",
-    }
-    if postgres_type.startswith("numeric"):
-        return postgres_type.replace("numeric", "DECIMAL")
-    return exact.get(postgres_type, "VARCHAR")
-
-
-def _select(columns: str, below: str) -> str:
-    # Names are quoted and values are literals wherever they are put into SQL; a mapping's SQL comes from its compiler.
-    return f"SELECT {columns} FROM ({below})"
-
-
-@dataclass
-class _Pile:
-    """A SELECT under construction."""
-
-    sql: str
-
-    def add(self, columns: Mapping[str, str]) -> None:
-        """Put a SELECT on top that adds columns."""
-        if columns:
-            added = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in columns.items())
-            self.sql = _select(f"*, {added}", self.sql)
-
-    def replace(self, columns: Mapping[str, str]) -> None:
-        """Put a SELECT on top that changes columns."""
-        if columns:
-            changed = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in columns.items())
-            self.sql = _select(f"* REPLACE ({changed})", self.sql)
 
 
 @dataclass
@@ -80,7 +39,7 @@ class BlockSelect:
         index: Its position among the entity's blocks.
         select: The compiled SELECT of its mapped values.
         types: DuckDB types of the mapped values.
-        settings: What holds for the whole partition.
+        settings: What holds for all partitions of the source.
     """
 
     model: CanonicalModel
@@ -97,7 +56,7 @@ class BlockSelect:
     def sql(self) -> str:
         """The SELECT; its columns are `staged_columns`."""
         op = "D" if self.block.tombstone else "P" if self.block.extract.mode == "keys" else "U"
-        pile = _Pile(self._mapped())
+        pile = Pile(self._mapped())
         columns = self._columns()
         cleanings = {column.name: self._cleaning(column) for column in columns}
         self._clean(pile, cleanings)
@@ -110,14 +69,16 @@ class BlockSelect:
         deleted = quoted("is_deleted")
         default = "deleted_at IS NOT NULL" if op == "U" else literal(op == "D")
         pile.replace({"is_deleted": f"coalesce({deleted}, {default})"})
-        return self._staged(pile, op)
+        return StagedRows(self.entity, self.index, op, self.types, self._fired).over(pile.sql)
 
     def _mapped(self) -> str:
         mapped = ", ".join(f"{quoted(name)} AS {quoted(f'm:{name}')}" for name in self.types)
         key = quoted(f"m:{self.entity.key}")
         key_again = "" if self.entity.key in self.types else f", source_key AS {key}"
-        fixed = "bronze_row, ingested_at, source_key, failed, unmapped, unmapped_strict, strict_values"
-        return _select(f"{fixed}{', ' + mapped if mapped else ''}{key_again}", self.select)
+        # Functions in place of literals, so that one statement does for every day.
+        day = f"partition_day(bronze_row) AS {PARTITION_DAY}, partition_end(bronze_row) AS {PARTITION_END}"
+        fixed = f"bronze_row, {day}, ingested_at, source_key, failed, unmapped, unmapped_strict, strict_values"
+        return select(f"{fixed}{', ' + mapped if mapped else ''}{key_again}", self.select)
 
     def _columns(self) -> list[Column]:
         technical = [
@@ -153,7 +114,7 @@ class BlockSelect:
             return None
         return texts.json_as_is(fetched) if column.name == "extras" else standardise(fetched)
 
-    def _clean(self, pile: _Pile, cleanings: Mapping[str, Cleaning | None]) -> None:
+    def _clean(self, pile: Pile, cleanings: Mapping[str, Cleaning | None]) -> None:
         def stack(chosen: dict[str, Cleaning]) -> None:
             for level in range(max((len(cleaning.steps) for cleaning in chosen.values()), default=0)):
                 pile.add(
@@ -174,7 +135,7 @@ class BlockSelect:
         pile.add({ROW_COUNTRY.strip('"'): f"coalesce({country}{literal(self.settings.country)})"})
         stack({name: cleaning for name, cleaning in known.items() if cleaning.needs_country})
 
-    def _judge_values(self, pile: _Pile, columns: Sequence[Column], cleanings: Mapping[str, Cleaning | None]) -> None:
+    def _judge_values(self, pile: Pile, columns: Sequence[Column], cleanings: Mapping[str, Cleaning | None]) -> None:
         """Add the outcomes of the cleaning's checks, and the columns themselves, NULL where their value fails."""
         outcomes: dict[str, str] = {}
         for column in columns:
@@ -207,11 +168,7 @@ class BlockSelect:
         mapping = self.block.columns.get(column.name)
         if mapping is None or mapping.code is None:
             return quoted(column.name)
-        return f"coalesce({quoted(column.name)}, {self._strict_value(column.name)})"
-
-    @staticmethod
-    def _strict_value(name: str) -> str:
-        return f"strict_values[list_position(unmapped_strict, {literal(name)})]"
+        return f"coalesce({quoted(column.name)}, {strict_value(column.name)})"
 
     def _severity(self, check: Check, column: Column, flag: str) -> str:
         """What a check does to the row; the flags of those that take the value away are remembered."""
@@ -241,10 +198,10 @@ class BlockSelect:
         wanted = duckdb_type(column.type)
         if cleaning is None:
             return f"CAST(NULL AS {wanted})"
-        failed = _any(self._failing.get(column.name, ()))
+        failed = any_of(self._failing.get(column.name, ()))
         return f"CAST(CASE WHEN NOT ({failed}) THEN {quoted(f'v:{column.name}')} END AS {wanted})"
 
-    def _complete(self, pile: _Pile, cleanings: Mapping[str, Cleaning | None]) -> None:
+    def _complete(self, pile: Pile, cleanings: Mapping[str, Cleaning | None]) -> None:
         """Give missing values their defaults, then what the row's other values say, in the order of the model."""
         constants = {c.name: value for c in self.entity if (value := self._constant(c)) is not None}
         pile.replace({name: self._unless_failed(name, value) for name, value in constants.items()})
@@ -268,7 +225,7 @@ class BlockSelect:
                 value = f"TRY_CAST({derived} AS {duckdb_type(column.type)})"
                 pile.replace({column.name: self._unless_failed(column.name, value)})
 
-    def _set_signs(self, pile: _Pile) -> None:
+    def _set_signs(self, pile: Pile) -> None:
         signed = {column.name: found for column in self.entity if (found := rules.signed(column)) is not None}
         for name in signed:
             rule, message = f"{self.entity.entity}.{name}_sign", "came with the sign of the other direction"
@@ -285,10 +242,10 @@ class BlockSelect:
         return f"CAST({literal(value)} AS {duckdb_type(column.type)})"
 
     def _unless_failed(self, name: str, otherwise: str) -> str:
-        failed = _any(self._failing.get(name, ()))
+        failed = any_of(self._failing.get(name, ()))
         return f"CASE WHEN {failed} THEN {quoted(name)} ELSE coalesce({quoted(name)}, {otherwise}) END"
 
-    def _judge_bounds(self, pile: _Pile) -> None:
+    def _judge_bounds(self, pile: Pile) -> None:
         outcomes: dict[str, str] = {}
         for column in self.entity:
             if (bounds := rules.outside_bounds(column, self.entity)) is None:
@@ -301,7 +258,7 @@ class BlockSelect:
         optional = [c.name for c in self.entity if not c.required and f"f:{c.name}:bounds" in outcomes]
         pile.replace({n: f"CASE WHEN NOT {quoted(f'f:{n}:bounds')} THEN {quoted(n)} END" for n in optional})
 
-    def _pair_currencies(self, pile: _Pile) -> None:
+    def _pair_currencies(self, pile: Pile) -> None:
         """G10: an amount without a currency takes the source's; one whose currency cannot be read is refused."""
         paired = {c.currency for c in self.entity if c.currency}
         paired |= {c.name for c in self.entity if c.standardise == "currency" and c.source_default}
@@ -309,7 +266,7 @@ class BlockSelect:
             column = self.entity.columns[name]
             amounts = [c for c in self.entity if c.currency == name]
             present = " OR ".join(f"({quoted(c.name)} IS NOT NULL AND {c.amount_when or 'true'})" for c in amounts)
-            failed = _any(self._failing.get(name, ()))
+            failed = any_of(self._failing.get(name, ()))
             missing = f"{quoted(name)} IS NULL AND ({present})"
             given, refused = f"r:currency:{name}", f"r:no_currency:{name}"
             outcomes = {given: f"{missing} AND NOT ({failed})"} if name in self.types else {}
@@ -323,7 +280,7 @@ class BlockSelect:
             taken = f"CASE WHEN ({wanted}) AND NOT ({failed}) THEN {literal(self.settings.currency)} END"
             pile.replace({name: f"coalesce({quoted(name)}, {taken})"})
 
-    def _judge_row(self, pile: _Pile, *, state: bool) -> None:
+    def _judge_row(self, pile: Pile, *, state: bool) -> None:
         required = [c for c in self.entity if c.required and (state or c.name == self.entity.key)]
         fired = [
             Fired(
@@ -345,7 +302,7 @@ class BlockSelect:
             pile.replace({name: f"CASE WHEN {unless} THEN {quoted(name)} END" for name in rule.clears})
         refusing = [f.flag for f in self._fired if f.severity == "reject"]
         warning = [f.flag for f in self._fired if f.severity == "warn"]
-        pile.add({"r:reject": _any(refusing), "r:warn": _any(warning)})
+        pile.add({"r:reject": any_of(refusing), "r:warn": any_of(warning)})
 
     def _excused(self, column: Column) -> str:
         """Condition under which something else already says why a value is missing.
@@ -356,80 +313,4 @@ class BlockSelect:
         if column.when_missing is not None:
             flags = [f.flag for f in self._fired if f.severity == "reject"]
         giver = self._givers.get(column.name) or column.of
-        return _any(flags) + (f" OR {quoted(giver)} IS NULL" if giver else "")
-
-    def _staged(self, pile: _Pile, op: str) -> str:
-        refusing = [f for f in self._fired if f.severity == "reject"]
-        warned: dict[str, list[str]] = {}
-        for f in self._fired:
-            if f.severity == "warn":
-                warned.setdefault(f.rule, []).append(f.flag)
-        flags = ", ".join(f"CASE WHEN {_any(warned[rule])} THEN {literal(rule)} END" for rule in sorted(warned))
-        kept = "list_filter([{}], lambda x: x IS NOT NULL)"
-        reasons = ", ".join(f"CASE WHEN {quoted(f.flag)} THEN {self._reason(f)} END" for f in refusing)
-        mapped = ", ".join(f"{quoted(name)} := {self._as_mapped(name)}" for name in (self.entity.key, *self.types))
-        card = _any([f.flag for f in refusing if f.rule == "G11"])
-        as_json = f"CAST(to_json(struct_pack({mapped})) AS VARCHAR)"
-        columns = {
-            "block": str(self.index),
-            "bronze_row": "bronze_row",
-            "ingested_at": "ingested_at",
-            "source_key": f"CASE WHEN {card} THEN mask_card_numbers(source_key) ELSE source_key END",
-            **{name: quoted(name) for name in (*self.entity.columns, *TECHNICAL_COLUMNS)},
-            "op": literal(op),
-            "record_hash": record_hash(self.entity),
-            "dq_flags": f"CASE WHEN {quoted('r:warn')} THEN {kept.format(flags)} ELSE [] END" if flags else "[]",
-            "refused": quoted("r:reject"),
-            "masked": card,
-            "reasons": f"CASE WHEN {quoted('r:reject')} THEN CAST(to_json({kept.format(reasons)}) AS VARCHAR) END",
-            "mapped": f"CASE WHEN {quoted('r:reject')} THEN CASE WHEN {card} THEN mask_card_numbers({as_json})"
-            f" ELSE {as_json} END END",
-        }
-        chosen = ", ".join(
-            f"CAST({expression} AS {type_}) AS {quoted(name)}"
-            for (name, type_), expression in zip(staged_columns(self.entity).items(), columns.values(), strict=True)
-        )
-        return _select(chosen, pile.sql)
-
-    def _as_mapped(self, name: str) -> str:
-        mapped = quoted(f"m:{name}")
-        return mapped if self.types.get(name, "").endswith("[]") else f"CAST({mapped} AS VARCHAR)"
-
-    def _reason(self, fired: Fired) -> str:
-        known = fired.column in self.types or fired.column == self.entity.key
-        value = f"CAST({quoted(f'm:{fired.column}')} AS VARCHAR)" if known else "CAST(NULL AS VARCHAR)"
-        column = self.entity.columns.get(fired.column)
-        if fired.flag.endswith(":unmapped_strict"):
-            hidden = column is not None and column.pii and not column.card_guard
-            value = literal("***") if hidden else self._strict_value(fired.column)
-        if fired.rule == "G11":
-            value = f"mask_card_numbers(coalesce({value}, {self._strict_value(fired.column)}))"
-        elif column is not None and column.card_guard:
-            value = f"mask_card_numbers({value})"
-        return (
-            f"{{'rule': {literal(fired.rule)}, 'column': {literal(fired.column)}, 'value': {value},"
-            f" 'message': {literal(fired.message)}}}"
-        )
-
-
-def staged_columns(entity: Entity) -> dict[str, str]:
-    """Columns of the staged rows, with their DuckDB types."""
-    return {
-        "block": "INTEGER",
-        "bronze_row": "BIGINT",
-        "ingested_at": "TIMESTAMPTZ",
-        "source_key": "VARCHAR",
-        **{column.name: duckdb_type(column.type) for column in entity},
-        **{name: duckdb_type(type_) for name, type_ in TECHNICAL_COLUMNS.items()},
-        "op": "VARCHAR",
-        "record_hash": "BLOB",
-        "dq_flags": "VARCHAR[]",
-        "refused": "BOOLEAN",
-        "masked": "BOOLEAN",
-        "reasons": "VARCHAR",
-        "mapped": "VARCHAR",
-    }
-
-
-def _any(flags: Iterable[str]) -> str:
-    return " OR ".join(quoted(flag) for flag in flags) or "false"
+        return any_of(flags) + (f" OR {quoted(giver)} IS NULL" if giver else "")

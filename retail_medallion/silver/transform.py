@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from retail_medallion.errors import ConfigurationError, DataContractError
-from retail_medallion.mapping import Block, CompiledBlock, new_duckdb
+from retail_medallion.mapping import Block, CompiledBlock
 from retail_medallion.mapping import Mapping as SourceMapping
 from retail_medallion.model import CanonicalModel, Entity
 from retail_medallion.silver import compilation, contest, quarantine
@@ -32,29 +30,13 @@ from retail_medallion.silver.counts import (
     PartitionCounts,
     check_block,
     check_partition,
+    count_partition,
 )
-from retail_medallion.silver.staging import BlockSelect, staged_columns
-from retail_medallion.silver.standardisers import RowSettings, register_functions
+from retail_medallion.silver.engines import FEW_ROWS, Engine, EngineLimits, engine
 from retail_medallion.silver.standardisers.base import clean_key, quoted
-from retail_medallion.storage.temporary import temporary_folder
 
 _ROWS_PER_BATCH = 50_000
 _WHOLE_TABLE = "*"
-
-
-@dataclass(frozen=True)
-class EngineLimits:
-    """What one partition may use.
-
-    Attributes:
-        memory: Memory limit of DuckDB, in its own writing.
-        threads: Threads of one query.
-        spill_to: Folder for what does not fit; the system's temporary folder where None.
-    """
-
-    memory: str = "1GB"
-    threads: int = 2
-    spill_to: Path | None = None
 
 
 class TransformedPartition:
@@ -71,15 +53,20 @@ class TransformedPartition:
         self._connection = connection
         self._entity = entity
         self._inputs = inputs
+        self._cursors = ExitStack()
         self.counts = counts
         self.scopes = scopes
+
+    def close(self) -> None:
+        """End all reading."""
+        self._cursors.close()
 
     def accepted(self) -> pa.RecordBatchReader:
         """One row per key, ordered by key; columns as `accepted_schema` says."""
         schema = accepted_schema(self._entity)
         columns = ", ".join(quoted(name) for name in schema.names)
         query = f"SELECT {columns} FROM ({contest.accepted(self._entity)}) ORDER BY {quoted(self._entity.key)}"
-        relation = self._connection.cursor().sql(query)
+        relation = self._cursor().sql(query)
         batches = (as_declared(batch, schema) for batch in relation.to_arrow_reader(_ROWS_PER_BATCH))
         return pa.RecordBatchReader.from_batches(schema, batches)
 
@@ -94,13 +81,19 @@ class TransformedPartition:
         return pa.RecordBatchReader.from_batches(quarantine.SCHEMA, batches())
 
     def _refused(self, index: int) -> Iterator[quarantine.RefusedRow]:
-        cursor = self._connection.cursor().execute(
+        cursor = self._cursor().execute(
             "SELECT bronze_row, source_key, mapped, reasons, masked FROM staged WHERE refused AND block = ?"
             " ORDER BY bronze_row, source_key, mapped, reasons",
             [index],
         )
         while rows := cursor.fetchmany(_ROWS_PER_BATCH):
             yield from (quarantine.RefusedRow(*row) for row in rows)
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        # One of its own, so that readers may be read side by side.
+        cursor = self._connection.cursor()
+        self._cursors.callback(cursor.close)
+        return cursor
 
 
 @contextmanager
@@ -133,42 +126,41 @@ def transform(
     limits = limits or EngineLimits()
     described = model.entity(entity)
     where = f"{mapping.source.code}/silver/{entity}, partition {day}"
-    with temporary_folder(limits.spill_to) as spill:
-        connection = new_duckdb(limits.memory, limits.threads, spill)
+    shape = tuple(compilation.Compilation.of(mapping, model, bronze, None) for bronze in inputs)
+    few = all(bronze.rows <= FEW_ROWS for bronze in inputs)
+    with engine(shape, described, limits, keep=few) as used:
+        used.day = day
+        blocks, scopes = _Staging(used, mapping, model, described, where).stage(inputs, seen or {})
+        counts = count_partition(used.connection, described, blocks)
+        check_partition(counts, where)
+        partition = TransformedPartition(used.connection, described, inputs, counts, scopes)
         try:
-            register_functions(connection)
-            staging = _Staging(connection, mapping, model, described, day, where)
-            blocks, scopes = staging.stage(inputs, seen or {})
-            counts = _counts(connection, described, blocks)
-            check_partition(counts, where)
-            yield TransformedPartition(connection, described, inputs, counts, scopes)
+            yield partition
         finally:
-            connection.close()
+            partition.close()
 
 
 @dataclass
 class _Staging:
-    connection: duckdb.DuckDBPyConnection
+    engine: Engine
     mapping: SourceMapping
     model: CanonicalModel
     entity: Entity
-    day: dt.date
     where: str
 
     def stage(
         self, inputs: Sequence[BronzeInput], seen: Mapping[str, BronzeInput]
     ) -> tuple[list[BlockCounts], list[str]]:
-        columns = ", ".join(f"{quoted(name)} {type_}" for name, type_ in staged_columns(self.entity).items())
-        self.connection.execute(f"CREATE TABLE staged ({columns})")
         blocks: list[BlockCounts] = []
         scopes: set[str] = set()
         for index, bronze in enumerate(inputs):
             if not bronze.observed:
                 continue
             covering = self._covering(bronze, seen)
-            compiled = compilation.compiled(compilation.Compilation.of(self.mapping, self.model, bronze, covering))
+            wanted = compilation.Compilation.of(self.mapping, self.model, bronze, covering)
+            compiled = compilation.compiled(wanted)
             # Planning the statement takes longer than cleaning a quiet day's rows; a day without any needs no plan.
-            counted = self._stage_block(index, bronze, compiled) if bronze.rows else _nothing(bronze)
+            counted = self._stage_block(index, bronze, wanted, compiled) if bronze.rows else _nothing(bronze)
             check_block(counted, self.where)
             blocks.append(counted)
             scopes |= self._scopes(bronze, compiled, covering)
@@ -176,27 +168,13 @@ class _Staging:
             # Each of these blocks names some of the keys, and only together do they name all.
             scopes.discard(_WHOLE_TABLE)
         with self._explained():
-            for statement in contest.statements(self.entity):
-                self.connection.execute(statement)
+            self.engine.settle()
         return blocks, sorted(scopes)
 
-    def _stage_block(self, index: int, bronze: BronzeInput, compiled: CompiledBlock) -> BlockCounts:
-        source = self.mapping.source
-        settings = RowSettings(
-            day=self.day,
-            source=source.code,
-            timezone=source.timezone,
-            country=source.country,
-            currency=source.currency,
-            language=source.language,
-            tenant=source.tenant,
-            tax_included=source.tax_included,
-            day_cutoff=source.day_cutoff,
-        )
-        select = BlockSelect(
-            self.model, self.entity, bronze.block, index, compiled.select, compiled.types, settings
-        ).sql()
-        staged, rows_read = self._over(bronze, "bronze", f"INSERT INTO staged {select}")
+    def _stage_block(
+        self, index: int, bronze: BronzeInput, wanted: compilation.Compilation, compiled: CompiledBlock
+    ) -> BlockCounts:
+        staged, rows_read = self._over(bronze, "bronze", compilation.staging(wanted, index), into="staged")
         selected = rows_read
         if bronze.block.where is not None:
             ((counted, selected),), _ = self._over(bronze, "bronze", compiled.count)
@@ -230,16 +208,11 @@ class _Staging:
         found, _ = self._over(covering or bronze, compiled.scope_relation, keys)
         return {key for (key,) in found if key is not None}
 
-    def _over(self, bronze: BronzeInput, name: str, statement: str) -> tuple[list[Any], int]:
-        """Run a statement over one pass of a Bronze object; its rows, and how many rows the pass had."""
+    def _over(self, bronze: BronzeInput, name: str, query: str, *, into: str | None = None) -> tuple[list[Any], int]:
+        """Run a query over one pass of a Bronze object; its rows, and how many rows the pass had."""
         numbered = NumberedRows(bronze)
         with self._explained(numbered):
-            self.connection.register(name, numbered.reader())
-            try:
-                found = self.connection.execute(statement).fetchall()
-            finally:
-                self.connection.unregister(name)
-        return found, numbered.rows
+            return self.engine.run(query, name, numbered, into=into), numbered.rows
 
     @contextmanager
     def _explained(self, numbered: NumberedRows | None = None) -> Iterator[None]:
@@ -272,37 +245,6 @@ def _nothing(bronze: BronzeInput) -> BlockCounts:
         selected=0,
         staged=0,
         exploded=bronze.block.explode is not None,
-    )
-
-
-def _counts(connection: duckdb.DuckDBPyConnection, entity: Entity, blocks: Sequence[BlockCounts]) -> PartitionCounts:
-    parts = {
-        "mapped": "staged",
-        "accepted": f"({contest.accepted(entity)})",
-        "rejected": "(FROM staged WHERE refused)",
-        "superseded": f"({contest.SUPERSEDED})",
-    }
-    sums = ", ".join(["count(*)", *(f"coalesce(sum({quoted(c)}), 0)" for c in entity.money_columns)])
-    found = {part: connection.execute(f"SELECT {sums} FROM {rows}").fetchall()[0] for part, rows in parts.items()}
-    totals = {
-        column: ControlTotals(**{part: Decimal(found[part][i]) for part in parts})
-        for i, column in enumerate(entity.money_columns, start=1)
-    }
-    warnings = f"SELECT unnest(dq_flags) AS rule, count(*) FROM ({contest.accepted(entity)}) GROUP BY 1 ORDER BY 1"
-    rejections = (
-        "SELECT unnest(list_distinct(CAST(reasons ->> '$[*].rule' AS VARCHAR[]))) AS rule, count(*)"
-        " FROM staged WHERE refused GROUP BY 1 ORDER BY 1"
-    )
-    return PartitionCounts(
-        rows_read=sum(block.rows_read for block in blocks),
-        filtered=sum(block.rows_read - block.selected for block in blocks),
-        mapped=found["mapped"][0],
-        accepted=found["accepted"][0],
-        rejected=found["rejected"][0],
-        superseded=found["superseded"][0],
-        warnings=dict(connection.execute(warnings).fetchall()),
-        rejections=dict(connection.execute(rejections).fetchall()),
-        totals=totals,
     )
 
 

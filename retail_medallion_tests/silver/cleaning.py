@@ -14,11 +14,12 @@ import duckdb
 from retail_medallion.mapping import new_duckdb
 from retail_medallion.model import Column
 from retail_medallion.silver.standardisers import Fetched, RowSettings, register_functions, standardise
-from retail_medallion.silver.standardisers.base import literal, quoted
+from retail_medallion.silver.standardisers.base import PARTITION_DAY, PARTITION_END, literal, quoted
 from retail_medallion.silver.standardisers.standards import ROW_COUNTRY
 
+DAY = dt.date(2026, 6, 20)
+END = dt.datetime(2026, 6, 22, tzinfo=dt.UTC)
 SETTINGS = RowSettings(
-    day=dt.date(2026, 6, 20),
     source="shop",
     timezone="Europe/Berlin",
     country="DE",
@@ -76,7 +77,9 @@ def clean(
     )
     cleaning = standardise(fetched)
     rows = ", ".join(f"({i}, {literal(value)})" for i, value in enumerate(values))
-    sql = f'SELECT i, CAST(x AS {type_}) AS "m:x", {literal(country)} AS {ROW_COUNTRY} FROM (VALUES {rows}) v(i, x)'
+    given = f'CAST(x AS {type_}) AS "m:x", {literal(country)} AS {ROW_COUNTRY}'
+    day = f"{literal(DAY)} AS {PARTITION_DAY}, {literal(END)} AS {PARTITION_END}"
+    sql = f"SELECT i, {given}, {day} FROM (VALUES {rows}) v(i, x)"
     for step in cleaning.steps:
         added = ", ".join(expression + " AS " + quoted(f"{name}:x") for name, expression in step.items())
         sql = f"SELECT *, {added} FROM ({sql})"

@@ -26,6 +26,12 @@ Family = Literal[
     "timestamp", "timestamptz", "uuid",
 ]  # fmt: skip
 
+PARTITION_DAY = '"p:day"'
+"""Name of the column that holds the partition: the last day the source can have recorded anything in."""
+
+PARTITION_END = '"p:end"'
+"""Name of the column that holds the first moment that is too late for anything recorded: clocks may be a day ahead."""
+
 _EXACT_FAMILIES: dict[str, Family] = {
     "BLOB": "blob",
     "BOOLEAN": "boolean",
@@ -85,10 +91,9 @@ def family_of(duckdb_type: str) -> Family:
 
 @dataclass(frozen=True)
 class RowSettings:
-    """What holds for all rows of one partition of one source.
+    """What holds for all rows of one source.
 
     Attributes:
-        day: The partition: the last day the source can have recorded anything in.
         source: Code of the source.
         timezone: IANA zone of the source.
         country: ISO 3166-1 alpha-2 code used where a row names no country.
@@ -99,7 +104,6 @@ class RowSettings:
         day_cutoff: Local time at which a trading day starts.
     """
 
-    day: dt.date
     source: str
     timezone: str
     country: str

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 
-from retail_medallion.silver.standardisers.base import Check, Cleaning, Fetched, clean_token, literal, text_steps
+from retail_medallion.silver.standardisers.base import (
+    PARTITION_DAY,
+    PARTITION_END,
+    Check,
+    Cleaning,
+    Fetched,
+    clean_token,
+    literal,
+    text_steps,
+)
 
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = "[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
@@ -71,17 +80,17 @@ def _is_not(fetched: Fetched, what: str) -> Check:
     return Check("G02", f"{fetched.prepared} IS NOT NULL AND {fetched.at('l')} IS NULL", f"is not a {what}")
 
 
-def _is_outside(fetched: Fetched, first: object, last: object) -> Check:
+def _is_outside(fetched: Fetched, limits: str) -> Check:
     when = f"{fetched.at('l')} IS NOT NULL AND NOT {fetched.at('never')} AND {fetched.value} IS NULL"
-    return Check("G04", when, f"is not between {first} and {last}")
+    return Check("G04", when, f"is not {limits}")
 
 
-def _instant(fetched: Fetched, after: dt.datetime) -> Cleaning:
+def _instant(fetched: Fetched, after: str, limits: str) -> Cleaning:
     a, z, u, v, zone = fetched.at("a"), fetched.at("z"), fetched.at("u"), fetched.value, fetched.zone
     moment = f"CASE WHEN {z} IS NOT NULL THEN {z} WHEN {_convertible(a)} THEN timezone({zone}, {a}) END"
-    in_range = f"{u} >= {literal(_FIRST_INSTANT)} AND {u} < {literal(after)}"
+    in_range = f"{u} >= {literal(_FIRST_INSTANT)} AND {u} < {after}"
     steps = *_read(fetched), {"u": moment}, {"v": f"CASE WHEN NOT {fetched.at('never')} AND {in_range} THEN {u} END"}
-    checks = [_is_not(fetched, "time"), _is_outside(fetched, "1970-01-01", f"{after:%Y-%m-%d}")]
+    checks = [_is_not(fetched, "time"), _is_outside(fetched, limits)]
     if fetched.family != "timestamptz":
         before, after_it = (f"timezone({zone}, {v} {sign} INTERVAL '3 HOURS')" for sign in "-+")
         changes = f"{after_it} - INTERVAL '6 HOURS' <> {before}"
@@ -97,25 +106,25 @@ def _instant(fetched: Fetched, after: dt.datetime) -> Cleaning:
 
 def timestamp(fetched: Fetched) -> Cleaning:
     """When something happened: not before 1970, not later than a day after the partition's own day."""
-    end = dt.datetime.combine(fetched.settings.day + dt.timedelta(days=2), dt.time(), tzinfo=dt.UTC)
-    return _instant(fetched, end)
+    return _instant(fetched, PARTITION_END, "between 1970-01-01 and the end of the day after the partition")
 
 
 def planned_timestamp(fetched: Fetched) -> Cleaning:
     """When something is meant to happen: up to the year 2100."""
-    return _instant(fetched, _AFTER_PLANNED)
+    return _instant(fetched, literal(_AFTER_PLANNED), f"between 1970-01-01 and {_AFTER_PLANNED:%Y-%m-%d}")
 
 
-def _calendar(fetched: Fetched, first: dt.date, last: dt.date) -> Cleaning:
+def _calendar(fetched: Fetched, first: str, last: str, limits: str) -> Cleaning:
     day = f"CAST({fetched.at('l')} AS DATE)"
-    in_range = f"{day} BETWEEN {literal(first)} AND {literal(last)}"
+    in_range = f"{day} BETWEEN {first} AND {last}"
     value = f"CASE WHEN NOT {fetched.at('never')} THEN CASE WHEN {in_range} THEN {day} END END"
-    return Cleaning((*_read(fetched), {"v": value}), (_is_not(fetched, "date"), _is_outside(fetched, first, last)))
+    return Cleaning((*_read(fetched), {"v": value}), (_is_not(fetched, "date"), _is_outside(fetched, limits)))
 
 
 def date(fetched: Fetched) -> Cleaning:
     """A date of the calendar, 1900 to 2100. An instant becomes the local date of its zone."""
-    return _calendar(fetched, _FIRST_DATE, _LAST_DATE)
+    limits = f"between {_FIRST_DATE} and {_LAST_DATE}"
+    return _calendar(fetched, literal(_FIRST_DATE), literal(_LAST_DATE), limits)
 
 
 def planned_date(fetched: Fetched) -> Cleaning:
@@ -125,10 +134,10 @@ def planned_date(fetched: Fetched) -> Cleaning:
 
 def birth_date(fetched: Fetched) -> Cleaning:
     """A date of birth: nobody is born after the partition's day or is older than 120 on it."""
-    day = fetched.settings.day
-    leap_day = (day.month, day.day) == (2, 29)
-    birthday_121 = dt.date(day.year - _OLDEST - 1, day.month, 28 if leap_day else day.day)
-    return _calendar(fetched, max(birthday_121 + dt.timedelta(days=1), _FIRST_DATE), day)
+    # Years before a 29 February is a 28 February.
+    birthday_121 = f"CAST({PARTITION_DAY} - INTERVAL '{_OLDEST + 1} YEARS' AS DATE)"
+    first = f"greatest({birthday_121} + 1, {literal(_FIRST_DATE)})"
+    return _calendar(fetched, first, PARTITION_DAY, f"within the {_OLDEST} years before the partition")
 
 
 def business_date(fetched: Fetched) -> Cleaning:
