@@ -102,7 +102,8 @@ def counting(
 ) -> Iterator[Future[SourceCount]]:
     """Let the source count and sum a window in a session of its own, while its rows are read in another.
 
-    Both sessions see the same snapshot. Left by an error, what is still counting is cancelled; else it is waited for.
+    Both sessions see the same snapshot. Left by an error, what is still counting is cancelled; else it is waited for,
+    and its own error is raised while the session is still on loan, so that a failed one is never lent again.
     """
     with snapshot.worker() as connection, ThreadPoolExecutor(1, "source-count") as thread:
         counted = thread.submit(count_in_source, connection, plan, window, where=where)
@@ -112,6 +113,7 @@ def counting(
             with suppress(psycopg2.Error):
                 connection.cancel()
             raise
+        counted.result()
 
 
 def count_in_source(

@@ -10,6 +10,12 @@ if TYPE_CHECKING:
 
     from retail_medallion.silver.statements import EntityStatements
 
+_LOOKED_UP_ONE_BY_ONE = 5_000
+"""Up to so many keys are looked up by index. Left alone, the planner reads all months of a long history for a few
+hundred keys, because it cannot tell how few versions each of them has."""
+_LOOK_UP = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+_JOIN_AGAIN = "SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT"
+
 
 def renew_current(cursor: Cursor, statements: EntityStatements, parameters: Mapping[str, Any]) -> int:
     """Recompute the rows of the keys in `pg_temp.affected`, and put what changed into the pending queue.
@@ -25,11 +31,21 @@ def renew_current(cursor: Cursor, statements: EntityStatements, parameters: Mapp
     cursor.execute("ANALYZE pg_temp.affected")
     cursor.execute(statements.remember_before, parameters)
     cursor.execute(statements.delete_current, parameters)
+    cursor.execute("SELECT count(*) FROM pg_temp.affected")
+    few = _number(cursor) <= _LOOKED_UP_ONE_BY_ONE
+    if few:
+        cursor.execute(_LOOK_UP)
     cursor.execute(statements.insert_current, parameters)
+    if few:
+        cursor.execute(_JOIN_AGAIN)
     cursor.execute(statements.remember_changes, parameters)
     cursor.execute("SELECT count(*) FROM pg_temp.changed")
-    row = cursor.fetchone()
-    changed = 0 if row is None else int(row[0])
+    changed = _number(cursor)
     if changed:
         cursor.execute(statements.insert_pending, parameters)
     return changed
+
+
+def _number(cursor: Cursor) -> int:
+    row = cursor.fetchone()
+    return 0 if row is None else int(row[0])

@@ -66,10 +66,20 @@ class BlockSelect:
             self._judge_bounds(pile)
             self._pair_currencies(pile)
         self._judge_row(pile, state=op == "U")
-        deleted = quoted("is_deleted")
-        default = "deleted_at IS NOT NULL" if op == "U" else literal(op == "D")
-        pile.replace({"is_deleted": f"coalesce({deleted}, {default})"})
+        default = self._is_deleted() if op == "U" else literal(op == "D")
+        pile.replace({"is_deleted": f"coalesce({quoted('is_deleted')}, {default})"})
         return StagedRows(self.entity, self.index, op, self.types, self._fired).over(pile.sql)
+
+    def _is_deleted(self) -> str:
+        """Whether the source dates a deletion of the row.
+
+        A row read again later may have been deleted long after its day. Such a time is too late to be kept, but it had
+        passed when the row was read: the row is gone.
+        """
+        if "deleted_at" not in self.types:
+            return "false"
+        never, moment = quoted("never:deleted_at"), quoted("u:deleted_at")
+        return f"deleted_at IS NOT NULL OR coalesce(NOT {never} AND {moment} <= ingested_at, false)"
 
     def _mapped(self) -> str:
         mapped = ", ".join(f"{quoted(name)} AS {quoted(f'm:{name}')}" for name in self.types)

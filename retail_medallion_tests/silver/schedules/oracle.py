@@ -135,7 +135,8 @@ class Oracle:
             elif amount < 0:
                 rejected[str(key)] = frozenset({"orders.negative"})
             else:
-                flags = ("orders.nothing",) if amount == 0 else ()
+                # Voided today, which is long after any of the days: too late a time, and gone all the same.
+                flags = (*(("G04",) if order.voided else ()), *(("orders.nothing",) if amount == 0 else ()))
                 note = (order.note or "").strip() or None
                 versions[str(key)] = Version((note, amount), order.voided, flags)
         read = len(seen.rows)
