@@ -103,9 +103,21 @@ def _print_status() -> None:
 @main.command()
 @click.option("--source", "sources", multiple=True, help="Source to run; all sources of RETAIL_SOURCES by default.")
 @_day_options
+@click.option(
+    "--accept-shrink",
+    "shrunken",
+    multiple=True,
+    metavar="SOURCE/ENTITY",
+    help="Believe that a table read as a whole lost many of its rows, in this run.",
+)
 @_plain_errors
-def run(sources: tuple[str, ...], start: str | None, end: str | None, offset: str | None) -> None:
+def run(
+    sources: tuple[str, ...], start: str | None, end: str | None, offset: str | None, shrunken: tuple[str, ...]
+) -> None:
     """Materialise a day, or a range, of all layers as one run per source."""
+    if shrunken:
+        os.environ["RETAIL_ACCEPT_SHRINK"] = ",".join(shrunken)
+    config.accepted_shrinks()
     _run(sources, start, end, offset, chunk=None)
 
 
@@ -187,7 +199,10 @@ def reconcile(sources: tuple[str, ...]) -> None:
 @main.command("rebuild-gold")
 @_plain_errors
 def rebuild_gold() -> None:
-    """Empty the Gold tables, alter them to what is declared and fill them from Silver. Grants and views stay."""
+    """Empty the Gold tables, alter them to what is declared and fill them from Silver. Grants and views stay.
+
+    Readers of Gold and loads of Silver wait while it runs, so run it when neither is in a hurry.
+    """
     _use_embedded_servers()
     from retail_medallion.gold.rebuild import rebuild
     from retail_medallion.storage.postgres.session import engine

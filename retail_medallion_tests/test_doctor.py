@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
+from retail_medallion import migrations
 from retail_medallion.cli import main
 from retail_medallion.embedded.postgres import EmbeddedPostgres
 from retail_medallion.embedded.s3 import EmbeddedS3
 from retail_medallion.errors import SchemaDriftError
-from retail_medallion.model import load_model
+from retail_medallion.model import CanonicalModel, load_model
 from retail_medallion.orchestration.resources import Warehouse
 from retail_medallion_tests.platform import Platform, platform_on
 from retail_medallion_tests.servers import FreshDatabase
@@ -118,6 +120,25 @@ def test_migrate_lists_what_needs_a_revision_and_fails(platform: Platform) -> No
         assert "silver.sale_items.colour: is not in the model" in result.stdout
         assert "Write a revision" in result.stderr
     assert "needs a revision written by hand" in shell("doctor").stdout
+
+
+def test_migrate_also_shows_what_is_due_only_once_the_revisions_are_done(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare()
+    migrate = migrations.migrate
+
+    def revise_first(connection: sa.Connection, model: CanonicalModel, *, tell: Callable[[str], None]) -> None:
+        connection.execute(sa.text("DROP INDEX silver.sale_items_by_sale_id"))
+        migrate(connection, model, tell=tell)
+
+    monkeypatch.setattr(migrations, "migrate", revise_first)
+    platform.execute("COMMENT ON TABLE silver.sales IS 'something else'")
+    shown = shell("migrate").stdout.splitlines()
+    assert [line for line in shown if "index" in line] == [
+        "silver.sale_items.sale_items_by_sale_id: the index is missing"
+    ]
+    assert len([line for line in shown if "another description" in line]) == 1, shown
 
 
 def test_migrate_makes_an_empty_warehouse(platform: Platform) -> None:

@@ -11,13 +11,21 @@ from types import TracebackType
 from typing import Self
 
 import psycopg2
+import psycopg2.errors
 import psycopg2.extensions
 
-from retail_medallion.errors import ConfigurationError, RetailMedallionError, ServiceUnavailableError
+from retail_medallion.errors import ConfigurationError, ServiceUnavailableError
 from retail_medallion.storage.postgres.failures import translated
 from retail_medallion.storage.postgres.session import fix_wire_settings
 
 Connection = psycopg2.extensions.connection
+
+# What PostgreSQL says, in one version or another, of an exported snapshot whose transaction has ended.
+_GONE = (
+    psycopg2.errors.UndefinedObject,
+    psycopg2.errors.InvalidParameterValue,
+    psycopg2.errors.ObjectNotInPrerequisiteState,
+)
 
 
 @dataclass(frozen=True)
@@ -162,16 +170,16 @@ class SourceSnapshot:
         connection = self._open()
         try:
             with translated(self._source), connection.cursor() as cursor:
-                # Has to be the first statement of the transaction that reads.
-                cursor.execute("SET TRANSACTION SNAPSHOT %s", (self.snapshot_id,))
-        except RetailMedallionError as error:
-            connection.close()
-            raise ServiceUnavailableError(
-                "The snapshot of the source cannot be read.",
-                where=self._source,
-                why=f"the session that holds it has ended ({error.what})",
-                fix="run again: a new run takes a new snapshot",
-            ) from None
+                try:
+                    # Has to be the first statement of the transaction that reads.
+                    cursor.execute("SET TRANSACTION SNAPSHOT %s", (self.snapshot_id,))
+                except _GONE as error:
+                    raise ServiceUnavailableError(
+                        "The snapshot of the source cannot be read.",
+                        where=self._source,
+                        why=f"the session that holds it has ended (SQLSTATE {error.pgcode})",
+                        fix="run again: a new run takes a new snapshot",
+                    ) from None
         except BaseException:
             connection.close()
             raise

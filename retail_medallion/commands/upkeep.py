@@ -29,7 +29,9 @@ def migrate(*, dry_run: bool) -> None:
     settings, model = config.warehouse_database(), load_model()
     with engine(settings).connect() as connection:
         found = migrations.due(connection, model)
+    shown: set[str] = set()
     for revision in found.revisions:
+        shown.add(f"revision {revision.revision}: {revision.doc}")
         console.print(f"revision {revision.revision}: {revision.doc}", markup=False)
     for title, differences in (
         ("add", found.additive),
@@ -37,6 +39,7 @@ def migrate(*, dry_run: bool) -> None:
         ("left alone", found.left_alone),
     ):
         for difference in differences:
+            shown.add(str(difference))
             console.print(f"{title}: {difference}", markup=False)
     if not found.is_due and not found.is_empty:
         console.print("Silver has the shape of the canonical model.")
@@ -48,10 +51,17 @@ def migrate(*, dry_run: bool) -> None:
         migrations.refuse_by_hand(found)
     if dry_run:
         return
+
+    def tell(step: str) -> None:
+        # What is due only once the revisions are done; and no step twice where the transaction is tried again.
+        if step not in shown:
+            shown.add(step)
+            console.print(step, markup=False)
+
     in_transaction(
         engine(settings),
         [],
-        lambda connection: migrations.migrate(connection, model, tell=lambda _: None),
+        lambda connection: migrations.migrate(connection, model, tell=tell),
         where=f"the schema of {settings.where}",
         lock_timeout_seconds=_LOCK_SECONDS,
     )

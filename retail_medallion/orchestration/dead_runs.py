@@ -12,7 +12,12 @@ import dagster as dg
 from retail_medallion.embedded.processes import ProcessIdentity
 
 _TAG = "retail_medallion/process"
-_UNFINISHED = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+_UNFINISHED = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 def process_tags(run_id: str) -> dict[str, str]:
@@ -28,7 +33,7 @@ def mark_process(instance: dg.DagsterInstance, run_id: str) -> None:
 
 
 def release_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark runs of this machine as failed whose process is gone, and free their slots of pools.
+    """Mark runs of this machine as ended whose process is gone, and free their slots of pools.
 
     Returns:
         Ids of these runs.
@@ -37,7 +42,10 @@ def release_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED)):
         if not _is_dead(run.run_id, run.tags.get(_TAG, "")):
             continue
-        instance.report_run_failed(run, "The process of the run was killed.")
+        if run.status is dg.DagsterRunStatus.CANCELING:
+            instance.report_run_canceled(run, "The process of the run was killed.")
+        else:
+            instance.report_run_failed(run, "The process of the run was killed.")
         storage = instance.event_log_storage
         if storage.supports_global_concurrency_limits:
             storage.free_concurrency_slots_for_run(run.run_id)

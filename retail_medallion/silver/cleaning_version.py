@@ -9,7 +9,20 @@ from importlib import metadata, resources
 # Everything that decides what a value becomes. A row written by other code is written again when its day is
 # materialised, even where Bronze, the mapping and the model are the same.
 _CODE = ("mapping", "silver.standardisers")
-_MODULES = ("compilation", "contest", "engines", "hashing", "pile", "rules", "staged_rows", "staging", "transform")
+_MODULES = (
+    "bronze_rows",
+    "compilation",
+    "contest",
+    "engines",
+    "hashing",
+    "partition",
+    "pile",
+    "quarantine",
+    "rules",
+    "staged_rows",
+    "staging",
+    "transform",
+)
 _LIBRARIES = ("duckdb", "email-validator", "idna", "phonenumbers", "pycountry", "python-stdnum")
 
 

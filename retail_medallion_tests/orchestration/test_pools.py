@@ -68,8 +68,13 @@ def dead_process() -> ProcessIdentity:
     return identity
 
 
-def add_run(instance: dg.DagsterInstance, run_id: str, tags: dict[str, str]) -> None:
-    run = dg.DagsterRun(job_name="job", run_id=run_id, status=dg.DagsterRunStatus.STARTED, tags=tags)
+def add_run(
+    instance: dg.DagsterInstance,
+    run_id: str,
+    tags: dict[str, str],
+    status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED,
+) -> None:
+    run = dg.DagsterRun(job_name="job", run_id=run_id, status=status, tags=tags)
     instance.add_run(run)
 
 
@@ -87,6 +92,17 @@ def test_only_runs_whose_own_process_is_gone_are_ended():
         run = instance.get_run_by_id("killed")
         assert run is not None
         assert run.status == dg.DagsterRunStatus.FAILURE
+
+
+def test_a_run_killed_while_it_was_being_cancelled_is_cancelled():
+    (name, mark), dead = next(iter(process_tags("x").items())), dead_process()
+    tags = {name: f"stuck|{mark.split('|')[1]}|{dead.pid}|{dead.started}"}
+    with dg.DagsterInstance.ephemeral() as instance:
+        add_run(instance, "stuck", tags, dg.DagsterRunStatus.CANCELING)
+        assert release_dead_runs(instance) == ["stuck"]
+        run = instance.get_run_by_id("stuck")
+        assert run is not None
+        assert run.status == dg.DagsterRunStatus.CANCELED
 
 
 @dg.op
