@@ -99,6 +99,23 @@ def chosen_sources() -> list[str] | None:
     return [name for name in names if name] or None
 
 
+def accepted_shrinks() -> frozenset[str]:
+    """Entities whose shrunken table is believed: RETAIL_ACCEPT_SHRINK=demo/products,demo/stores.
+
+    Raises:
+        ConfigurationError: One is not written source/entity.
+    """
+    names = [name.strip() for name in os.environ.get("RETAIL_ACCEPT_SHRINK", "").split(",") if name.strip()]
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9_]+/[a-z0-9_]+", name):
+            raise ConfigurationError(
+                f"{name!r} is no entity of a source.",
+                where="RETAIL_ACCEPT_SHRINK",
+                fix="Write source/entity, as in demo/products; separate several by commas.",
+            )
+    return frozenset(names)
+
+
 def parse_day(text: str, *, where: str) -> dt.date:
     """Read an ISO day.
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retail_medallion.config import FIRST_DAY, database_settings, resolve_days
+from retail_medallion.config import FIRST_DAY, accepted_shrinks, database_settings, resolve_days
 from retail_medallion.errors import ConfigurationError, DateRangeError
 
 TODAY = dt.date(2026, 7, 1)
@@ -81,6 +81,15 @@ def test_the_variables_of_a_named_source_win_one_by_one() -> None:
         environment={"DB_HOST": "a", "DB_NAME": "b", "DB_USER": "c", "DB_PASSWORD": "secret", "NORTHWIND_DB_HOST": "n"},
     )
     assert (settings.host, settings.database, settings.user, settings.port) == ("n", "b", "c", 5432)
+
+
+def test_entities_whose_shrunken_table_is_believed_are_named_with_their_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert accepted_shrinks() == frozenset()
+    monkeypatch.setenv("RETAIL_ACCEPT_SHRINK", " demo/products, demo/stores,")
+    assert accepted_shrinks() == {"demo/products", "demo/stores"}
+    monkeypatch.setenv("RETAIL_ACCEPT_SHRINK", "products")
+    with pytest.raises(ConfigurationError, match="'products' is no entity of a source"):
+        accepted_shrinks()
 
 
 def test_a_missing_variable_is_named() -> None:

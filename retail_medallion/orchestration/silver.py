@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from retail_medallion import config
 from retail_medallion.mapping import Mapping
 from retail_medallion.model import CanonicalModel, Entity
 from retail_medallion.orchestration import keys
@@ -72,6 +73,7 @@ def silver_asset(mapping: Mapping, model: CanonicalModel, entity: Entity) -> dg.
             model_version=model.version,
             open_partition=open_partition,
             run_id=context.run.run_id,
+            accept_shrink=f"{source}/{entity.entity}" in config.accepted_shrinks(),
         )
 
     return silver

@@ -68,6 +68,9 @@ class PartitionCounts:
         warnings: Accepted rows per rule that warned.
         rejections: Rejected rows per rule that refused them; a row may break several.
         totals: Control totals per money and quantity column.
+        presence: Mapped rows that say of a key only that it is there.
+        presence_rejected: Rejected rows among them.
+        blocks: Mapped rows per block that was observed.
     """
 
     rows_read: int
@@ -79,6 +82,9 @@ class PartitionCounts:
     warnings: Mapping[str, int] = field(default_factory=dict)
     rejections: Mapping[str, int] = field(default_factory=dict)
     totals: Mapping[str, ControlTotals] = field(default_factory=dict)
+    presence: int = 0
+    presence_rejected: int = 0
+    blocks: Mapping[str, int] = field(default_factory=dict)
 
 
 def count_partition(
@@ -108,6 +114,8 @@ def count_partition(
         "SELECT unnest(list_distinct(CAST(reasons ->> '$[*].rule' AS VARCHAR[]))) AS rule, count(*)"
         " FROM staged WHERE refused GROUP BY 1 ORDER BY 1"
     )
+    presence = connection.execute("SELECT count(*), count(*) FILTER (WHERE refused) FROM staged WHERE op = 'P'")
+    keys, refused_keys = presence.fetchall()[0]
     return PartitionCounts(
         rows_read=sum(block.rows_read for block in blocks),
         filtered=sum(block.rows_read - block.selected for block in blocks),
@@ -118,6 +126,9 @@ def count_partition(
         warnings=dict(connection.execute(warnings).fetchall()),
         rejections=dict(connection.execute(rejections).fetchall()),
         totals=totals,
+        presence=keys,
+        presence_rejected=refused_keys,
+        blocks={block.name: block.staged for block in blocks},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from retail_medallion.mapping import Block, Mapping
@@ -63,8 +63,15 @@ def silver_partition(
         mode="+".join(sorted({block.extract.mode for block in blocks})),
         observed=any(_observed(info) for info in own.values()),
         objects=objects,
+        whole=_whole(blocks, own),
         transform=cleaned,
     )
+
+
+def _whole(blocks: Sequence[Block], own: dict[str, ObjectInfo]) -> frozenset[str]:
+    whole = [b.name for b in blocks if b.completeness is not None and b.completeness.within == "table"]
+    # Only together do they cover the entity; where one is missing nothing is taken for gone.
+    return frozenset(whole if all(_observed(own[name]) for name in whole) else ())
 
 
 def _observed(info: ObjectInfo) -> bool:

@@ -28,14 +28,16 @@ RECORD_LOAD = """
 RECORD_PARTITION = """
     INSERT INTO silver_meta.partition_state
         (source_system, entity, partition_date, load_id, mode, observed, rows_read, filtered, mapped, accepted,
-         rejected, superseded, rejections, warnings, control_totals)
+         rejected, superseded, rejections, warnings, control_totals, covered_rows)
     VALUES (%(source)s, %(entity)s, %(day)s, %(load_id)s, %(mode)s, %(observed)s, %(rows_read)s, %(filtered)s,
-        %(mapped)s, %(accepted)s, %(rejected)s, %(superseded)s, %(rejections)s, %(warnings)s, %(control_totals)s)
+        %(mapped)s, %(accepted)s, %(rejected)s, %(superseded)s, %(rejections)s, %(warnings)s, %(control_totals)s,
+        %(covered_rows)s)
     ON CONFLICT (source_system, entity, partition_date) DO UPDATE SET
         load_id = excluded.load_id, mode = excluded.mode, observed = excluded.observed,
         rows_read = excluded.rows_read, filtered = excluded.filtered, mapped = excluded.mapped,
         accepted = excluded.accepted, rejected = excluded.rejected, superseded = excluded.superseded,
-        rejections = excluded.rejections, warnings = excluded.warnings, control_totals = excluded.control_totals
+        rejections = excluded.rejections, warnings = excluded.warnings, control_totals = excluded.control_totals,
+        covered_rows = excluded.covered_rows
 """
 
 _CREATE_STAGES = """

@@ -173,6 +173,7 @@ partition_state = sa.Table(
     sa.Column("rejections", pg.JSONB(), nullable=False),
     sa.Column("warnings", pg.JSONB(), nullable=False),
     sa.Column("control_totals", pg.JSONB(), nullable=False),
+    sa.Column("covered_rows", pg.JSONB(), comment="rows of each block that was read as the whole table of the day"),
     schema="silver_meta",
     comment="What each Silver partition holds now: the load it came from, its counts and its control totals.",
 )

@@ -55,6 +55,7 @@ class SilverPartition:
         observed: False for a snapshot day nobody looked at the source: no rows, no deletions.
         objects: Bronze objects it is made from, those that only tell its scope included.
         transform: Opens the cleaned rows.
+        whole: Blocks that together cover the entity: a key none of them has is gone.
     """
 
     day: dt.date
@@ -62,6 +63,11 @@ class SilverPartition:
     observed: bool
     objects: Sequence[BronzeObject]
     transform: Callable[[], AbstractContextManager[TransformedPartition]]
+    whole: frozenset[str] = frozenset()
+
+    def covered(self, counts: PartitionCounts) -> dict[str, int]:
+        """Rows of each block that covers, with the others, the entity."""
+        return {name: counts.blocks.get(name, 0) for name in sorted(self.whole)}
 
 
 class SilverWriter:
@@ -74,6 +80,7 @@ class SilverWriter:
         model_version: Version of the canonical model.
         open_partition: Finds the Bronze of a day.
         run_id: Run that writes.
+        accept_shrink: Believe a whole table that lost many of its rows, and say so.
     """
 
     def __init__(
@@ -85,6 +92,7 @@ class SilverWriter:
         model_version: str,
         open_partition: Callable[[dt.date], SilverPartition],
         run_id: str,
+        accept_shrink: bool = False,
     ) -> None:
         self._entity = entity
         self._source = source_system
@@ -92,6 +100,7 @@ class SilverWriter:
         self._model_version = model_version
         self._open_partition = open_partition
         self._run_id = run_id
+        self._accept_shrink = accept_shrink
         self._sql = statements.for_entity(entity)
         self._redaction = redaction_of(entity)
 
@@ -103,7 +112,7 @@ class SilverWriter:
         """Replace the partition.
 
         Raises:
-            DataContractError: Too many rows were rejected, or a snapshot shrank too much. Nothing changed.
+            DataContractError: Too many rows were rejected, or a whole table shrank too much. Nothing changed.
             BalanceError: Rows or money do not add up. Nothing changed.
         """
         cell = self._open_partition(dt.date.fromisoformat(partition))
@@ -115,7 +124,7 @@ class SilverWriter:
             started = time.monotonic()
             ensure_month(connection, self._entity, cell.day)
             with cell.transform() as transformed:
-                shrunken_afterwards = self._guard(cursor, cell, transformed.counts)
+                warning = self._guard(cursor, cell, transformed.counts)
                 erased = self._stage(cursor, transformed)
                 changed = self._replace(cursor, cell, load_id, erased)
                 counts = transformed.counts
@@ -131,8 +140,8 @@ class SilverWriter:
             metadata["warnings"] = dict(counts.warnings)
         if counts.rejections:
             metadata["rejections"] = dict(counts.rejections)
-        if shrunken_afterwards is not None:
-            metadata["snapshot_warning"] = shrunken_afterwards
+        if warning is not None:
+            metadata["snapshot_warning"] = warning
         return PartitionReport(rows=counts.accepted, metadata={**metadata, "current_rows_changed": changed}, bytes=size)
 
     def _load_id(self, cell: SilverPartition) -> uuid.UUID:
@@ -164,14 +173,12 @@ class SilverWriter:
         return None if row is None else dict(zip([c.name for c in cursor.description or ()], row, strict=True))
 
     def _guard(self, cursor: Cursor, cell: SilverPartition, counts: PartitionCounts) -> str | None:
-        """Refuse what is not to be believed; a warning about another day, if there is one."""
+        """Refuse what is not to be believed; a warning about a shrunken table that is taken up, if there is one."""
         where = f"{self._source}/silver/{self._entity.entity}, partition {cell.day}"
         guard.refuse_many_rejections(counts, where)
-        if cell.mode != "snapshot" or not cell.observed:
-            return None
-        parameters = self._parameters(cell.day)
-        guard.refuse_shrunken_snapshot(cursor, parameters, counts.mapped, where)
-        return guard.shrunken_afterwards(cursor, parameters, counts.mapped)
+        parameters, covered = self._parameters(cell.day), cell.covered(counts)
+        accepted = guard.refuse_shrunken_table(cursor, parameters, covered, where, accept=self._accept_shrink)
+        return accepted or guard.shrunken_afterwards(cursor, parameters, covered)
 
     def _stage(self, cursor: Cursor, transformed: TransformedPartition) -> list[str]:
         """Fill the temporary tables; the subjects whose personal data is not to be kept."""
@@ -220,6 +227,7 @@ class SilverWriter:
             "rejections": json.dumps(dict(counts.rejections), sort_keys=True),
             "warnings": json.dumps(dict(counts.warnings), sort_keys=True),
             "control_totals": json.dumps(totals, sort_keys=True),
+            "covered_rows": json.dumps(cell.covered(counts)),
             "mapping_version": self._mapping_version,
             "model_version": self._model_version,
             "bronze_objects": json.dumps([vars(o) for o in cell.objects], sort_keys=True),

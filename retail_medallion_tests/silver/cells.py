@@ -74,7 +74,12 @@ class HandMade:
     """What `transform` would give, from rows written down in a test."""
 
     def __init__(
-        self, entity: Entity, rows: Sequence[Mapping[str, Any]], scopes: Sequence[str], rejected: int = 0
+        self,
+        entity: Entity,
+        rows: Sequence[Mapping[str, Any]],
+        scopes: Sequence[str],
+        rejected: int = 0,
+        covered: Mapping[str, int] | None = None,
     ) -> None:
         self._table = accepted_table(entity, rows)
         self._rejected = rejected
@@ -89,6 +94,8 @@ class HandMade:
             warnings={},
             rejections={"G01": rejected} if rejected else {},
             totals={"quantity": ControlTotals(Decimal(1), Decimal(1), Decimal(0), Decimal(0))},
+            presence=sum(row.get("op") == "P" for row in rows),
+            blocks=covered or {},
         )
 
     def accepted(self) -> pa.RecordBatchReader:
@@ -112,13 +119,19 @@ def cell(
     rejected: int = 0,
     mode: str = "changed",
     observed: bool = True,
+    covered: Mapping[str, int] | None = None,
 ) -> SilverPartition:
-    """One partition with this content; its digest follows the content."""
-    content = repr((sorted(map(repr, rows)), sorted(scopes), rejected))
+    """One partition with this content; its digest follows the content.
+
+    `covered` are the rows of the blocks that read the whole table; those of a snapshot are all its rows.
+    """
+    content = repr((sorted(map(repr, rows)), sorted(scopes), rejected, covered))
+    if covered is None:
+        covered = {"b": len(rows) + rejected} if mode == "snapshot" and observed else {}
 
     @contextmanager
     def opened() -> Iterator[Any]:
-        yield HandMade(entity, rows, scopes, rejected)
+        yield HandMade(entity, rows, scopes, rejected, covered)
 
     return SilverPartition(
         day=day,
@@ -128,4 +141,5 @@ def cell(
             BronzeObject("b", f"k/{day}", "etag", hashlib.sha256(content.encode()).hexdigest(), len(rows) + rejected)
         ],
         transform=opened,
+        whole=frozenset(covered),
     )

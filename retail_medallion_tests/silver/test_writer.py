@@ -111,7 +111,13 @@ class Warehouse:
             )
 
     def write(
-        self, partition: SilverPartition, source: str = "a", *, mapping_version: str = "1", model_version: str = "1"
+        self,
+        partition: SilverPartition,
+        source: str = "a",
+        *,
+        mapping_version: str = "1",
+        model_version: str = "1",
+        accept_shrink: bool = False,
     ) -> Any:
         writer = SilverWriter(
             ITEMS,
@@ -120,6 +126,7 @@ class Warehouse:
             model_version=model_version,
             open_partition=lambda _: partition,
             run_id="r",
+            accept_shrink=accept_shrink,
         )
         with self.engine.begin() as connection:
             return writer.write(connection, partition.day.isoformat())
@@ -332,6 +339,70 @@ def test_an_observed_day_is_warned_about_past_one_nobody_looked_at(warehouse: Wa
     warehouse.write(_snapshot(DAYS[1], 0, observed=False))
     warehouse.write(_snapshot(DAYS[2], 20))
     assert f"snapshot of {DAYS[2]}" in warehouse.write(_snapshot(DAYS[0], 40)).metadata["snapshot_warning"]
+
+
+def _listed(day: dt.date, keys: int, **covered: int) -> SilverPartition:
+    """One changed line beside a list of keys."""
+    rows = [_line("0"), *({"sale_item_id": str(n), "op": "P"} for n in range(1, keys))]
+    return cell(ITEMS, day, rows, ["*"], mode="changed+keys", covered=covered or {"cards": keys})
+
+
+def test_a_list_of_keys_that_shrank_is_refused_and_deletes_nothing(warehouse: Warehouse) -> None:
+    warehouse.clear()
+    first = cell(ITEMS, DAYS[0], [_line(str(n)) for n in range(40)], ["*"], mode="changed+keys", covered={"cards": 40})
+    warehouse.write(first)
+    warehouse.write(cell(ITEMS, DAYS[1], [_line("1")], mode="changed+keys", covered={}))
+    with pytest.raises(DataContractError, match=f"39 fewer than the one of {DAYS[0]}"):
+        warehouse.write(_listed(DAYS[2], 1))
+    with pytest.raises(DataContractError, match="has 0 rows"):
+        warehouse.write(cell(ITEMS, DAYS[2], [], ["*"], mode="changed+keys", covered={"cards": 0}))
+    assert not any(deleted for _, _, deleted, _, _ in warehouse.state().values())
+    warehouse.write(_listed(DAYS[2], 30))
+    assert sum(deleted for _, _, deleted, _, _ in warehouse.state().values()) == 10
+
+
+def test_a_block_that_shrank_is_refused_though_another_grew_as_much(warehouse: Warehouse) -> None:
+    warehouse.clear()
+    warehouse.write(_listed(DAYS[0], 40, north=20, south=20))
+    with pytest.raises(DataContractError, match=r"Block south: the snapshot has 0 rows, 20 fewer"):
+        warehouse.write(_listed(DAYS[1], 40, north=40, south=0))
+    # A block under another name is the same table.
+    assert "snapshot_warning" not in warehouse.write(_listed(DAYS[1], 40, north=20, east=20)).metadata
+    with pytest.raises(DataContractError, match=r"The snapshot has 20 rows, 20 fewer"):
+        warehouse.write(_listed(DAYS[2], 20, north=20))
+
+
+def test_a_shrunken_table_is_believed_where_that_is_asked_for_and_is_what_the_next_day_is_held_against(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.clear()
+    warehouse.write(_snapshot(DAYS[0], 40))
+    with pytest.raises(DataContractError) as refused:
+        warehouse.write(_snapshot(DAYS[1], 20))
+    assert "retail-medallion run --accept-shrink a/sale_items" in str(refused.value.fix)
+    report = warehouse.write(_snapshot(DAYS[1], 20), accept_shrink=True)
+    assert "20 fewer than the one of" in report.metadata["snapshot_warning"]
+    assert "snapshot_warning" not in warehouse.write(_snapshot(DAYS[2], 19)).metadata
+
+
+def test_a_snapshot_written_before_its_rows_were_kept_apart_still_counts(warehouse: Warehouse) -> None:
+    warehouse.clear()
+    warehouse.write(_snapshot(DAYS[0], 40))
+    with warehouse.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE silver_meta.partition_state SET covered_rows = NULL"))
+    with pytest.raises(DataContractError, match=f"20 fewer than the one of {DAYS[0]}"):
+        warehouse.write(_snapshot(DAYS[1], 20))
+
+
+def test_a_long_list_of_keys_does_not_hide_that_all_other_rows_were_rejected(warehouse: Warehouse) -> None:
+    warehouse.clear()
+    keys = [{"sale_item_id": str(n), "op": "P"} for n in range(1000)]
+    with pytest.raises(DataContractError, match="11 of 11 rows were rejected"):
+        warehouse.write(cell(ITEMS, DAYS[0], keys, ["*"], rejected=11, mode="changed+keys"))
+    with pytest.raises(DataContractError, match="11 of 31 rows were rejected"):
+        warehouse.write(cell(ITEMS, DAYS[0], [*keys[20:], *(_line(str(n)) for n in range(20))], rejected=11))
+    many = [_line(str(n)) for n in range(300)]
+    assert warehouse.write(cell(ITEMS, DAYS[0], many, rejected=11)).metadata["rejected"] == 11
 
 
 def test_the_same_key_of_two_sources_are_two_rows(warehouse: Warehouse) -> None:
