@@ -12,6 +12,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 
 from retail_medallion.migrations import books
+from retail_medallion.migrations.checks import same_check
 from retail_medallion.model import CanonicalModel
 from retail_medallion.silver import tables, views
 
@@ -69,6 +70,7 @@ def compare(connection: sa.Connection, model: CanonicalModel) -> list[Difference
     )
     found = list(_differences(connection, _flat(compare_metadata(context, metadata))))
     found += _other_keys(connection, metadata)
+    found += _other_checks(connection, metadata)
     found += [_outdated(connection, view) for view in views.outdated_views(connection, model)]
     return found
 
@@ -202,6 +204,41 @@ def _other_keys(connection: sa.Connection, metadata: sa.MetaData) -> Iterator[Di
             if was != wanted:
                 what = f"the key is {', '.join(was) or 'missing'} and has to be {', '.join(wanted)}"
                 yield Difference(str(table), what, stops_runs=True)
+
+
+def _other_checks(connection: sa.Connection, metadata: sa.MetaData) -> Iterator[Difference]:
+    """Alembic does not compare CHECK constraints."""
+    inspector = sa.inspect(connection)
+    for schema in tables.SCHEMAS:
+        for (_, name), found in inspector.get_multi_check_constraints(schema=schema).items():
+            table = metadata.tables.get(f"{schema}.{name}")
+            if table is None:
+                continue
+            kept = {str(check["name"]): check["sqltext"] for check in found}
+            wanted = {str(c.name): str(c.sqltext) for c in table.constraints if isinstance(c, sa.CheckConstraint)}
+            for check in sorted(wanted):
+                if check not in kept:
+                    yield _missing_check(connection, table, check, wanted[check])
+                elif not same_check(kept[check], wanted[check]):
+                    what = f"the check is {kept[check]} and has to be {wanted[check]}"
+                    yield Difference(f"{table}.{check}", what, stops_runs=True)
+            for check in sorted(set(kept) - set(wanted)):
+                yield Difference(f"{table}.{check}", "the check is not in the model", stops_runs=False)
+
+
+def _missing_check(connection: sa.Connection, table: sa.Table, name: str, condition: str) -> Difference:
+    place, what = f"{table}.{name}", f"the check is missing ({condition})"
+    present = {column["name"] for column in sa.inspect(connection).get_columns(table.name, schema=table.schema)}
+    # Where it speaks of a column that is still to be added, PostgreSQL looks at the rows when it is made.
+    if present >= set(table.columns.keys()):
+        broken = sa.select(sa.literal(1)).select_from(table).where(sa.text(f"NOT ({condition})"))
+        if connection.scalar(sa.select(broken.exists())):
+            return Difference(place, f"{what}, and rows break it", stops_runs=True)
+
+    def add(operations: Operations) -> None:
+        operations.create_check_constraint(name, table.name, condition, schema=table.schema)
+
+    return Difference(place, what, stops_runs=True, apply=add)
 
 
 def _has(connection: sa.Connection, schema: str, table: str, *, empty: str | None = None) -> bool:

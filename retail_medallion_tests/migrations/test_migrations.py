@@ -15,6 +15,7 @@ from retail_medallion.embedded.postgres import EmbeddedPostgres
 from retail_medallion.errors import SchemaDriftError
 from retail_medallion.gold.schema import ensure_schema as ensure_gold
 from retail_medallion.migrations import books, compare, due, migrate, prepare
+from retail_medallion.migrations.checks import same_check
 from retail_medallion.model import CanonicalModel
 from retail_medallion_tests.models import copy_of_model, edited_model
 from retail_medallion_tests.servers import FreshDatabase, copy_of, fresh_database_on
@@ -183,6 +184,65 @@ def test_a_missing_index_is_made(filled: Warehouse) -> None:
         connection.execute(sa.text("DROP INDEX silver.sale_items_by_sale_id"))
     assert told(filled.engine, MODEL) == ["silver.sale_items.sale_items_by_sale_id: the index is missing"]
     assert told(filled.engine, MODEL) == []
+
+
+def execute(warehouse: Warehouse, statement: str) -> None:
+    with warehouse.engine.begin() as connection:
+        connection.execute(sa.text(statement))
+
+
+def test_a_missing_check_is_made_where_every_row_keeps_it(filled: Warehouse) -> None:
+    execute(filled, "ALTER TABLE silver_versions.sale_items DROP CONSTRAINT sale_items_op")
+    line = "silver_versions.sale_items.sale_items_op: the check is missing (op IN ('U', 'D', 'P'))"
+    with filled.engine.begin() as connection:
+        assert due(connection, MODEL).stops_runs
+    assert told(filled.engine, MODEL) == [line]
+    with filled.engine.begin() as connection, pytest.raises(sa.exc.IntegrityError):
+        connection.execute(sa.text("UPDATE silver_versions.sale_items SET op = 'X'"))
+    with filled.engine.begin() as connection:
+        assert compare(connection, MODEL) == []
+
+    execute(filled, "ALTER TABLE silver_versions.sale_items DROP CONSTRAINT sale_items_op")
+    execute(filled, "UPDATE silver_versions.sale_items SET op = 'X'")
+    with filled.engine.begin() as connection, pytest.raises(SchemaDriftError) as refused:
+        migrate(connection, MODEL, tell=lambda _: None)
+    assert f"{line}, and rows break it" in str(refused.value)
+
+
+@pytest.mark.parametrize("condition", ["op IN ('U', 'D')", "op IN ('U', 'D', 'p')", "op <> 'X'"])
+def test_another_check_of_the_same_name_stops_runs(filled: Warehouse, condition: str) -> None:
+    execute(filled, "ALTER TABLE silver_versions.sale_items DROP CONSTRAINT sale_items_op")
+    execute(filled, f"ALTER TABLE silver_versions.sale_items ADD CONSTRAINT sale_items_op CHECK ({condition})")
+    execute(filled, "DELETE FROM migrations.shape")
+    for attempt in (prepare, lambda c, m: migrate(c, m, tell=lambda _: None)):
+        with filled.engine.begin() as connection, pytest.raises(SchemaDriftError) as refused:
+            attempt(connection, MODEL)
+        assert "silver_versions.sale_items.sale_items_op: the check is" in str(refused.value)
+        assert "has to be op IN ('U', 'D', 'P')" in str(refused.value)
+
+
+def test_a_check_somebody_added_is_left_alone(filled: Warehouse) -> None:
+    execute(filled, "ALTER TABLE silver.sale_items ADD CONSTRAINT positive CHECK (quantity > -1000)")
+    with filled.engine.begin() as connection:
+        found = due(connection, MODEL)
+        assert not found.is_due
+        assert [str(d) for d in found.left_alone] == ["silver.sale_items.positive: the check is not in the model"]
+
+
+@pytest.mark.parametrize(
+    ("printed", "written", "same"),
+    [
+        ("op = ANY (ARRAY['U'::bpchar, 'D'::bpchar])", "op IN ('U', 'D')", True),
+        ("op <> ALL (ARRAY['U'::bpchar, 'D'::bpchar])", "op NOT IN ('U', 'D')", True),
+        ("(quantity >= (0)::numeric)", "quantity >= 0", True),
+        ("((a > 1) AND ((b < 2) OR (c = 3)))", "a > 1 AND (b < 2 OR c = 3)", True),
+        ("((a > 1) AND ((b < 2) OR (c = 3)))", "(a > 1 AND b < 2) OR c = 3", False),
+        ("op = ANY (ARRAY['U'::bpchar])", "op IN ('U', 'D')", False),
+        ("op = 'u'::bpchar", "op = 'U'", False),
+    ],
+)
+def test_checks_are_compared_as_conditions(printed: str, written: str, same: bool) -> None:
+    assert same_check(printed, written) is same
 
 
 DANGEROUS = {
