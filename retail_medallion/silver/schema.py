@@ -65,6 +65,11 @@ def register_source(connection: sa.Connection, mapping: Mapping, first_partition
     )
 
 
+def month_name(entity: Entity, day: dt.date) -> str:
+    """Name of the month partition of `silver_versions.<entity>` that holds `day`."""
+    return f"{entity.entity}_{day:%Y_%m}"
+
+
 def ensure_month(connection: sa.Connection, entity: Entity, day: dt.date) -> None:
     """Create the month partition of `silver_versions.<entity>` that holds `day`.
 
@@ -73,7 +78,7 @@ def ensure_month(connection: sa.Connection, entity: Entity, day: dt.date) -> Non
     """
     first = day.replace(day=1)
     following = (first + dt.timedelta(days=31)).replace(day=1)
-    name = f"{entity.entity}_{first:%Y_%m}"
+    name = month_name(entity, day)
     with raw_connection(connection).cursor() as cursor:
         if _exists(cursor, name):
             return

@@ -27,11 +27,13 @@ from retail_medallion.silver import guard, statements
 from retail_medallion.silver.cleaning_version import cleaning_version
 from retail_medallion.silver.current import renew_current
 from retail_medallion.silver.redaction import erased_subjects, redaction_of
-from retail_medallion.silver.schema import ensure_month
+from retail_medallion.silver.schema import ensure_month, month_name
 from retail_medallion.silver.transform import PartitionCounts, TransformedPartition
 from retail_medallion.storage.partitioned import PartitionReport
+from retail_medallion.storage.postgres.catalogue import TableName
 from retail_medallion.storage.postgres.copy_in import copy_into
 from retail_medallion.storage.postgres.session import raw_connection
+from retail_medallion.storage.postgres.statistics import analyze_where_grown
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class SilverWriter:
             with cell.transform() as transformed:
                 warning = self._guard(cursor, cell, transformed.counts)
                 erased = self._stage(cursor, transformed)
-                changed = self._replace(cursor, cell, load_id, erased)
+                changed = self._replace(cursor, cell, load_id, erased, transformed)
                 counts = transformed.counts
             self._record(cursor, cell, load_id, counts, time.monotonic() - started)
             size = self._check_balance(cursor, cell.day, counts)
@@ -185,14 +187,22 @@ class SilverWriter:
         cursor.execute(self._sql.create_stages)
         copy_into(cursor.connection, "pg_temp.accepted", transformed.accepted())
         copy_into(cursor.connection, "pg_temp.rejected", transformed.rejected())
-        cursor.executemany("INSERT INTO pg_temp.scope VALUES (%s)", [(scope,) for scope in transformed.scopes])
+        cursor.execute("INSERT INTO pg_temp.scope SELECT unnest(%s::text[])", (list(transformed.scopes),))
         erased = [] if self._redaction is None else erased_subjects(cursor, self._source)
         if self._redaction is not None and erased:
             cursor.execute(self._redaction.redact_accepted, {"ids": erased})
         cursor.execute("ANALYZE pg_temp.accepted; ANALYZE pg_temp.scope")
         return erased
 
-    def _replace(self, cursor: Cursor, cell: SilverPartition, load_id: uuid.UUID, erased: list[str]) -> int:
+    def _replace(
+        self,
+        cursor: Cursor,
+        cell: SilverPartition,
+        load_id: uuid.UUID,
+        erased: list[str],
+        transformed: TransformedPartition,
+    ) -> int:
+        counts, scopes = transformed.counts, len(transformed.scopes)
         parameters = {**self._parameters(cell.day), "load_id": str(load_id), "ids": erased}
         insert_rejected = self._sql.insert_rejected
         if self._redaction is not None and erased:
@@ -202,6 +212,14 @@ class SilverWriter:
         cursor.execute(self._sql.delete_partition, parameters)
         cursor.execute(self._sql.insert_partition, parameters)
         cursor.execute(insert_rejected, parameters)
+        analyze_where_grown(
+            cursor,
+            {
+                TableName(month_name(self._entity, cell.day), "silver_versions"): counts.accepted,
+                TableName("scope_seen", "silver_meta"): scopes,
+                TableName("rejected_row", "silver_quarantine"): counts.rejected,
+            },
+        )
         cursor.execute(self._sql.affect_by_partition, parameters)
         cursor.execute(self._sql.affect_by_scope, parameters)
         return renew_current(cursor, self._sql, parameters)

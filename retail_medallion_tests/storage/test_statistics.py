@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any
 
 import sqlalchemy as sa
 
 from retail_medallion.storage.postgres.catalogue import TableName
-from retail_medallion.storage.postgres.statistics import analyze_if_stale
+from retail_medallion.storage.postgres.statistics import analyze_if_stale, analyze_where_grown
+from retail_medallion_tests.servers import FreshDatabase
 
 PLAIN = TableName("lines", "shop")
 PARTITIONED = TableName("by month", "shop")
@@ -65,3 +67,16 @@ def test_a_table_somebody_holds_a_lock_on_is_left_alone(fresh_database: Any) -> 
     assert "shop.lines" not in analyze_if_stale(engine, [PLAIN])
     other.close()
     connection.close()
+
+
+def test_a_table_that_a_transaction_fills_is_known_to_the_planner_before_it_ends(fresh_database: FreshDatabase) -> None:
+    table = TableName("filled", "public")
+    with contextlib.closing(fresh_database.connect()) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE filled AS SELECT n FROM generate_series(1, 5000) n")
+        analyze_where_grown(cursor, {table: 5000})
+        cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'filled'")
+        assert cursor.fetchone() == (5000,)
+        cursor.execute("INSERT INTO filled SELECT n FROM generate_series(1, 400) n")
+        analyze_where_grown(cursor, {table: 400})
+        cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'filled'")
+        assert cursor.fetchone() == (5000,)

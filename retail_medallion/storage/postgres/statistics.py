@@ -6,7 +6,8 @@ a join planned for empty tables can take minutes instead of seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from psycopg2 import errors, sql
@@ -15,6 +16,9 @@ from retail_medallion.storage.postgres.catalogue import TableName
 from retail_medallion.storage.postgres.failures import translated
 from retail_medallion.storage.postgres.session import raw_connection
 
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812 a class, whatever psycopg2 calls it
+
 # Autovacuum's own rule with its default settings; the rows of a partitioned table are counted in its partitions.
 _IS_STALE = """
     SELECT coalesce(sum(n_mod_since_analyze), 0) > 50 + 0.1 * coalesce(sum(n_live_tup), 0)
@@ -22,6 +26,30 @@ _IS_STALE = """
     WHERE relid = %(table)s::regclass OR relid IN (SELECT relid FROM pg_partition_tree(%(table)s::regclass))
 """
 _LOCK_TIMEOUT = "2s"
+
+
+_WORTH_IT = 1_000
+_GROWTH = 10
+_KNOWN_ROWS = "SELECT greatest(reltuples, 0) FROM pg_class WHERE oid = %s::regclass"
+
+
+def analyze_where_grown(cursor: Cursor, inserted: Mapping[TableName, int]) -> None:
+    """Run ANALYZE, in the transaction that is open, on tables that it has just made a tenth larger or more.
+
+    The statements that follow in the same transaction would be planned for a table as empty as it was before. Its lock
+    lets readers and writers go on, and keeps others from analysing the table until the transaction ends.
+
+    Args:
+        cursor: In the transaction that inserted.
+        inserted: Rows inserted, by table; a partition rather than its parent. Everybody has to name them in one order.
+    """
+    for table, rows in inserted.items():
+        if rows < _WORTH_IT:
+            continue
+        cursor.execute(_KNOWN_ROWS, (table.identifier.as_string(cursor),))
+        known = cursor.fetchone()
+        if known is None or rows * _GROWTH > known[0]:
+            cursor.execute(sql.SQL("ANALYZE {}").format(table.identifier))
 
 
 def analyze_if_stale(engine: sa.Engine, tables: Iterable[TableName]) -> list[str]:
