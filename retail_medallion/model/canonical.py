@@ -266,6 +266,11 @@ class Entity(BaseModel):
         """Reference columns and the entity each points at."""
         return {c.name: c.references for c in self if c.references}
 
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """Columns made of session tokens, which are kept nowhere but in Bronze."""
+        return tuple(c.name for c in self if c.standardise == "session")
+
 
 TECHNICAL_COLUMNS: Mapping[str, str] = {
     "is_deleted": "boolean",

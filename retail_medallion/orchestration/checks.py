@@ -17,6 +17,7 @@ from retail_medallion.orchestration.partitions import PARTITION, RANGE_END, RANG
 from retail_medallion.silver.contract import COUNTS, Contract, RefusedRow, check_contract, worst_rows
 from retail_medallion.silver.findings.read import FoundRow, RuleCount, count_findings, worst_findings
 from retail_medallion.silver.findings.refresh import refresh_findings
+from retail_medallion.silver.shown import shown_key
 from retail_medallion.storage.postgres.transactions import in_transaction
 
 CONTRACT = "contract"
@@ -93,7 +94,7 @@ def _findings_check(
                     passed=total == 0,
                     severity=dg.AssetCheckSeverity.WARN,
                     description=f"{total} findings of {len(rules)} rules" if total else f"{len(rules)} rules hold",
-                    metadata=_findings_metadata(total, rules, worst),
+                    metadata=_findings_metadata(model.entity(entity), total, rules, worst),
                 )
 
     return findings
@@ -159,7 +160,9 @@ def _by_rule(counts: Mapping[str, int]) -> dg.TableMetadataValue:
     )
 
 
-def _findings_metadata(total: int, rules: Sequence[RuleCount], worst: Sequence[FoundRow]) -> Mapping[str, Any]:
+def _findings_metadata(
+    entity: Entity, total: int, rules: Sequence[RuleCount], worst: Sequence[FoundRow]
+) -> Mapping[str, Any]:
     metadata: dict[str, Any] = {"findings": total, "rules": len(rules)}
     fired = [rule for rule in rules if rule.count]
     if fired:
@@ -175,10 +178,10 @@ def _findings_metadata(total: int, rules: Sequence[RuleCount], worst: Sequence[F
                 dg.TableRecord(
                     {
                         "rule": row.rule,
-                        "id": row.id,
+                        "id": shown_key(entity, row.id) or "",
                         "day": row.as_of_partition.isoformat(),
-                        "expected": row.expected or "",
-                        "actual": row.actual or "",
+                        "expected": shown_key(entity, row.expected) or "",
+                        "actual": shown_key(entity, row.actual) or "",
                         "delta": "" if row.delta is None else str(row.delta),
                     }
                 )

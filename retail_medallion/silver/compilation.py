@@ -64,6 +64,19 @@ def compiled(wanted: Compilation) -> CompiledBlock:
 
 
 @lru_cache(maxsize=_REMEMBERED_BLOCKS)
+def token_columns(wanted: Compilation) -> frozenset[str]:
+    """Bronze columns a session token is read from; remembered within this process.
+
+    Raises:
+        MappingError: The mapping does not fit the Bronze columns or the model.
+    """
+    tokens = wanted.model.entity(wanted.entity).tokens
+    if not tokens:
+        return frozenset()
+    return frozenset[str]().union(*(compiled(wanted).lineage.get(name, ()) for name in tokens))
+
+
+@lru_cache(maxsize=_REMEMBERED_BLOCKS)
 def staging(wanted: Compilation, index: int) -> str:
     """The SELECT that stages the rows of a block, the `index`-th of its entity; remembered within this process.
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 
 from retail_medallion.model import Entity
+from retail_medallion.silver.shown import shown_key
 from retail_medallion.storage.postgres.session import raw_connection
 
 if TYPE_CHECKING:
@@ -138,4 +139,5 @@ def worst_rows(
     }
     with raw_connection(connection).cursor() as cursor:
         cursor.execute(_WORST, parameters)
-        return [RefusedRow(*row) for row in cursor.fetchall()]
+        rows = [RefusedRow(*row) for row in cursor.fetchall()]
+    return [replace(row, key=shown_key(entity, row.key)) for row in rows]

@@ -27,6 +27,9 @@ SCHEMA = pa.schema(
 )
 """Rejected rows; the last three columns are JSON."""
 
+HIDDEN = "***"
+"""What stands in place of a value that is kept nowhere but in Bronze."""
+
 _ROWS_PER_BATCH = 1_000
 _INTERNAL = "_"
 
@@ -42,12 +45,15 @@ class RefusedRow:
     masked: bool
 
 
-def rejected_batches(bronze: BronzeInput, refused: Iterable[RefusedRow]) -> Iterator[pa.RecordBatch]:
+def rejected_batches(
+    bronze: BronzeInput, refused: Iterable[RefusedRow], hidden: frozenset[str] = frozenset()
+) -> Iterator[pa.RecordBatch]:
     """Put the rejected rows of one block beside their Bronze rows.
 
     Args:
         bronze: The block's Bronze object, read once more.
         refused: Its rejected rows, ordered by `bronze_row`.
+        hidden: Bronze columns whose values are not kept.
     """
     waiting = iter(refused)
     row = next(waiting, None)
@@ -56,7 +62,7 @@ def rejected_batches(bronze: BronzeInput, refused: Iterable[RefusedRow]) -> Iter
     first, found = 0, []
     for batch in bronze.open():
         while row is not None and row.bronze_row < first + batch.num_rows:
-            raw = raw_json(batch.slice(row.bronze_row - first, 1), masked=row.masked)
+            raw = raw_json(batch.slice(row.bronze_row - first, 1), masked=row.masked, hidden=hidden)
             found.append((bronze.block.name, row.bronze_row, row.source_key, raw, row.mapped, row.reasons))
             if len(found) == _ROWS_PER_BATCH:
                 yield _batch(found)
@@ -74,15 +80,20 @@ def _batch(rows: Sequence[tuple[Any, ...]]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
-def raw_json(row: pa.RecordBatch, *, masked: bool) -> str:
+def raw_json(row: pa.RecordBatch, *, masked: bool, hidden: frozenset[str] = frozenset()) -> str:
     """The columns of a one-row batch as a JSON object: decimals, dates and times as exact text, bytes in hexadecimal.
 
     Args:
         row: The row; columns whose name starts with `_` are ours and left out.
         masked: Hide all but the last four digits of payment card numbers.
+        hidden: Columns that are shown as stars.
     """
     values = {
-        name: _plain(_value(row.column(name)), masked=masked) for name in row.schema.names if name[:1] != _INTERNAL
+        name: HIDDEN
+        if name in hidden and row.column(name).null_count == 0
+        else _plain(_value(row.column(name)), masked=masked)
+        for name in row.schema.names
+        if name[:1] != _INTERNAL
     }
     return json.dumps(values, ensure_ascii=False)
 

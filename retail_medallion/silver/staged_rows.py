@@ -9,6 +9,7 @@ from retail_medallion.model import Entity
 from retail_medallion.model.canonical import TECHNICAL_COLUMNS
 from retail_medallion.silver.hashing import record_hash
 from retail_medallion.silver.pile import any_of, select
+from retail_medallion.silver.quarantine import HIDDEN
 from retail_medallion.silver.rules import Fired
 from retail_medallion.silver.standardisers.base import literal, quoted
 
@@ -51,6 +52,10 @@ def staged_columns(entity: Entity) -> dict[str, str]:
 def strict_value(name: str) -> str:
     """The value of a column that its strict code map refused."""
     return f"strict_values[list_position(unmapped_strict, {literal(name)})]"
+
+
+def _hidden(value: str) -> str:
+    return f"CASE WHEN {value} IS NOT NULL THEN {literal(HIDDEN)} END"
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,8 @@ class StagedRows:
 
     def _as_mapped(self, name: str) -> str:
         mapped = quoted(f"m:{name}")
+        if name in self.entity.tokens:
+            return _hidden(mapped)
         return mapped if self.types.get(name, "").endswith("[]") else f"CAST({mapped} AS VARCHAR)"
 
     def _reason(self, fired: Fired) -> str:
@@ -115,11 +122,13 @@ class StagedRows:
         column = self.entity.columns.get(fired.column)
         if fired.flag.endswith(":unmapped_strict"):
             hidden = column is not None and column.pii and not column.card_guard
-            value = literal("***") if hidden else strict_value(fired.column)
+            value = literal(HIDDEN) if hidden else strict_value(fired.column)
         if fired.rule == "G11":
             value = f"mask_card_numbers(coalesce({value}, {strict_value(fired.column)}))"
         elif column is not None and column.card_guard:
             value = f"mask_card_numbers({value})"
+        if fired.column in self.entity.tokens:
+            value = _hidden(value)
         return (
             f"{{'rule': {literal(fired.rule)}, 'column': {literal(fired.column)}, 'value': {value},"
             f" 'message': {literal(fired.message)}}}"

@@ -49,10 +49,12 @@ class TransformedPartition:
         inputs: Sequence[BronzeInput],
         counts: PartitionCounts,
         scopes: Sequence[str],
+        shape: Sequence[compilation.Compilation],
     ) -> None:
         self._connection = connection
         self._entity = entity
         self._inputs = inputs
+        self._shape = shape
         self._cursors = ExitStack()
         self.counts = counts
         self.scopes = scopes
@@ -76,7 +78,8 @@ class TransformedPartition:
         def batches() -> Iterator[pa.RecordBatch]:
             for index, bronze in enumerate(self._inputs):
                 if bronze.observed:
-                    yield from quarantine.rejected_batches(bronze, self._refused(index))
+                    hidden = compilation.token_columns(self._shape[index])
+                    yield from quarantine.rejected_batches(bronze, self._refused(index), hidden)
 
         return pa.RecordBatchReader.from_batches(quarantine.SCHEMA, batches())
 
@@ -133,7 +136,7 @@ def transform(
         blocks, scopes = _Staging(used, mapping, model, described, where).stage(inputs, seen or {})
         counts = count_partition(used.connection, described, blocks)
         check_partition(counts, where)
-        partition = TransformedPartition(used.connection, described, inputs, counts, scopes)
+        partition = TransformedPartition(used.connection, described, inputs, counts, scopes, shape)
         try:
             yield partition
         finally:

@@ -56,6 +56,18 @@ def test_money_is_exact_and_paired_with_a_currency_wherever_the_row_has_one() ->
                     assert column.currency == "currency_code", (entity.entity, column.name)
 
 
+NO_FREE_TEXT = {"address_line1", "address_line2", "campaign_name", "city", "provider", "source_path"}
+
+
+def test_every_free_text_is_guarded_against_card_numbers() -> None:
+    for entity in load_model().entities.values():
+        for column in entity:
+            if column.standardise in {"text", "html_text"}:
+                assert column.card_guard != (column.name in NO_FREE_TEXT), (entity.entity, column.name)
+            # This one looks for card numbers itself, before it masks them.
+            assert not (column.standardise == "public_text" and column.card_guard)
+
+
 def test_no_column_is_a_float() -> None:
     for entity in load_model().entities.values():
         assert not [c.name for c in entity if c.type in {"real", "double precision", "float"}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,8 +10,10 @@ import dagster as dg
 import pytest
 
 from retail_medallion.embedded.postgres import EmbeddedPostgres
+from retail_medallion.model import load_model
 from retail_medallion.orchestration import keys
 from retail_medallion.orchestration.checks import CONTRACT, FINDINGS
+from retail_medallion.silver.shown import shown_key
 from retail_medallion_tests.platform import QUIET, Platform, copied, days
 
 DAYS = days(3)
@@ -57,6 +60,46 @@ def test_the_worst_rows_are_named_without_their_values(loaded: Platform) -> None
     records = found.metadata["worst_offenders"].records
     assert records
     assert set(records[0].data) == {"day", "block", "row", "key", "reasons"}
+    for record in records:
+        shown = {name: str(value) for name, value in record.data.items()}
+        [(key, raw, mapped)] = loaded.ask(
+            "SELECT source_key, raw, mapped FROM silver_quarantine.rejected_row WHERE entity = 'sale_items'"
+            " AND partition_date = %s AND block = %s AND bronze_row = %s ORDER BY mapped_row LIMIT 1",
+            *(shown["day"], shown["block"], shown["row"]),
+        )
+        # The key and the place in Bronze lead to the row; nothing else does.
+        assert shown.pop("key") == (key or "")
+        words = set(re.findall(r"[^\s;,]+", " ".join((shown["reasons"], shown["block"]))))
+        values = {str(value) for value in [*raw.values(), *mapped.values()] if value not in (None, "", True, False)}
+        assert values
+        assert not {value for value in values if value in words or (len(value) > 6 and value in shown["reasons"])}
+
+
+def test_a_key_that_is_contact_data_is_not_shown(spoiled: Platform) -> None:
+    spoiled.execute("UPDATE silver_quarantine.rejected_row SET source_key = 'guest|ana@example.com|' || bronze_row")
+    spoiled.execute(
+        "INSERT INTO silver_meta.finding (source_system, entity, rule, id, scope, as_of_partition, expected, actual,"
+        " severity) SELECT source_system, entity, rule, 'ana @ example.com', 'x', %s, 'b@example.com',"
+        " '+49 171 1234567', 'warn' FROM silver_meta.finding_rule WHERE entity = 'sale_items' LIMIT 1",
+        DAYS[0],
+    )
+    shown = evaluated(spoiled, "sale_items", DAYS, CONTRACT, FINDINGS)
+    for check in (CONTRACT, FINDINGS):
+        told = str([record.data for record in shown[check].metadata["worst_offenders"].records])
+        assert "[e-mail]" in told
+        assert "ana" not in told
+        assert "@" not in told
+        assert "1234567" not in told
+
+
+def test_a_key_of_digits_is_hidden_only_where_the_rows_are_people() -> None:
+    model = load_model()
+    sales, customers = model.entity("sales"), model.entity("customers")
+    assert shown_key(sales, "1000023456") == "1000023456"
+    assert shown_key(customers, "0171 1234567") == "[phone]"
+    assert shown_key(customers, "4711") == "4711"
+    assert shown_key(sales, "anã@local") == "***"
+    assert shown_key(sales, None) is None
 
 
 def test_a_version_removed_behind_the_writers_back_breaks_the_contract(spoiled: Platform) -> None:

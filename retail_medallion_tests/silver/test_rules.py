@@ -14,7 +14,17 @@ import pytest
 from retail_medallion.errors import ModelError
 from retail_medallion.silver import rules
 from retail_medallion.silver.standardisers.cards import holds_card_number, mask_card_numbers
-from retail_medallion_tests.silver.blocks import MODEL, UPDATED, Outcome, cleaned
+from retail_medallion_tests.silver.blocks import (
+    MODEL,
+    UPDATED,
+    Outcome,
+    block,
+    bronze,
+    cleaned,
+    run,
+    source_mapping,
+    table_of,
+)
 from retail_medallion_tests.silver.cleaning import SETTINGS
 from retail_medallion_tests.silver.rule_examples import COMPLETE, GENERIC, MODEL_RULES
 
@@ -241,6 +251,35 @@ def test_a_card_number_is_nowhere_in_what_is_kept_of_its_row() -> None:
     kept = json.dumps(outcome.rejected)
     assert number not in kept.replace(" ", "").replace("-", "")
     assert "1111" in json.loads(outcome.rejected[0]["reasons"])[0]["value"]
+
+
+@pytest.mark.parametrize("entity", ["products", "coupons", "product_categories"])
+def test_a_card_number_in_a_description_refuses_the_row(entity: str) -> None:
+    row = {**COMPLETE[entity], "description": "paid with 5555-5555-5555-4444"}
+    outcome = cleaned(entity, row)
+    assert outcome.refusals == {("G11", "description")}
+    assert "5555" not in json.dumps(outcome.rejected)
+
+
+def test_a_session_token_is_nowhere_in_what_is_kept_of_a_refused_cart() -> None:
+    token = "s3cr3t-token"
+    row = {**COMPLETE["shopping_carts"], "created_at": None, "cookie": token, "other": "kept"}
+    plain = "replace(CAST(cookie AS VARCHAR), 'session=', '')"
+    codes = {"known": {"known": "known", "strict": True}}
+    for session in (plain, {"expr": plain, "code": "known"}):
+        outcome = carts(row, {**row, "k": "2", "cookie": None}, session=session, codes=codes)
+        assert token not in json.dumps(outcome.rejected)
+        first, second = outcome.rejected
+        assert (json.loads(first["raw"])["cookie"], json.loads(second["raw"])["cookie"]) == ("***", None)
+        assert json.loads(first["raw"])["other"] == "kept"
+        assert json.loads(second["mapped"])["session_hash"] is None
+        assert (("G03", "session_hash") in outcome.refusals) == (session is not plain)
+
+
+def carts(*rows: dict[str, Any], session: Any, codes: Any) -> Outcome:
+    columns = {"session_hash": session, "status": '"status"', "created_at": '"created_at"'}
+    mapping = source_mapping({"shopping_carts": [block("shopping_carts", columns)]}, codes=codes)
+    return run(mapping, "shopping_carts", [bronze(mapping, "shopping_carts", table_of(rows))])
 
 
 def test_a_setting_the_source_does_not_have_is_an_error_of_the_model() -> None:

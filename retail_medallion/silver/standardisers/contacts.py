@@ -15,7 +15,10 @@ _PLAIN_EMAIL = re.compile(
     rf"[a-z0-9_+-]{{1,20}}(?:\.[a-z0-9_+-]{{1,20}}){{0,2}}@(?:{_LABEL}\.){{1,3}}(?:com|net|org|de|fr|es|it|nl|uk)"
 )
 # In a text for everybody: also with the sign spelled out. The lengths are bounded so that no text makes this slow.
-_AT = r"(?:[@\uff20\ufe6b]|\s?[(\[]\s?(?:at|ät)\s?[)\]]\s?)"
+# Blanks around the sign are no number with a sign before it: `2 @ 3.99` is a price.
+_SIGN = r"[@\uff20\ufe6b]"
+_SPACED = rf"(?:\s{{1,3}}{_SIGN}\s{{0,3}}|{_SIGN}\s{{1,3}})(?![\d.,]+(?![\w.-]))"
+_AT = rf"(?:{_SPACED}|{_SIGN}|\s?[(\[]\s?(?:at|ät)\s?[)\]]\s?)"
 _DOT = r"(?:\.|\s?[(\[]\s?(?:dot|punkt)\s?[)\]]\s?)"
 _EMAIL_IN_TEXT = re.compile(
     rf"(?<![\w.+-])[\w.+-]{{1,64}}{_AT}[\w-]{{1,63}}(?:{_DOT}[\w-]{{1,63}}){{1,8}}", re.IGNORECASE

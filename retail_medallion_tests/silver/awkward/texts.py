@@ -121,5 +121,9 @@ CASES: list[Case] = [
     ("public_text", {}, "4111 1111 1111 1112", "[phone]", set()),
     ("public_text", {}, "<p>n/a</p>", None, set()),
     ("public_text", {}, "me @ home", "me @ home", set()),
+    ("public_text", {}, "john @ example.com, john@ example.com", "[e-mail], [e-mail]", set()),
+    ("public_text", {}, "john @example.com or j.d@<b> 3.example</b>.", "[e-mail] or [e-mail].", set()),
+    ("public_text", {}, "2 @ 3.99, 2 @ 3.99. 2@ 1,50", "2 @ 3.99, 2 @ 3.99. 2@ 1,50", set()),
+    ("public_text", {}, "see you @ work.thanks", "see [e-mail]", set()),
     ("public_text", {}, None, None, set()),
 ]  # fmt: skip
