@@ -110,14 +110,28 @@ def _print_status() -> None:
     metavar="SOURCE/ENTITY",
     help="Believe that a table read as a whole lost many of its rows, in this run.",
 )
+@click.option(
+    "--accept-drift",
+    "drifted",
+    multiple=True,
+    metavar="SOURCE/ENTITY",
+    help="Take up an entity although its columns changed in the source, in this run.",
+)
 @_plain_errors
 def run(
-    sources: tuple[str, ...], start: str | None, end: str | None, offset: str | None, shrunken: tuple[str, ...]
+    sources: tuple[str, ...],
+    start: str | None,
+    end: str | None,
+    offset: str | None,
+    shrunken: tuple[str, ...],
+    drifted: tuple[str, ...],
 ) -> None:
     """Materialise a day, or a range, of all layers as one run per source."""
-    if shrunken:
-        os.environ["RETAIL_ACCEPT_SHRINK"] = ",".join(shrunken)
+    for variable, named in (("RETAIL_ACCEPT_SHRINK", shrunken), ("RETAIL_ACCEPT_DRIFT", drifted)):
+        if named:
+            os.environ[variable] = ",".join(named)
     config.accepted_shrinks()
+    config.accepted_drifts()
     _run(sources, start, end, offset, chunk=None)
 
 

@@ -105,12 +105,25 @@ def accepted_shrinks() -> frozenset[str]:
     Raises:
         ConfigurationError: One is not written source/entity.
     """
-    names = [name.strip() for name in os.environ.get("RETAIL_ACCEPT_SHRINK", "").split(",") if name.strip()]
+    return _named_entities("RETAIL_ACCEPT_SHRINK")
+
+
+def accepted_drifts() -> frozenset[str]:
+    """Entities whose columns may have changed in their source: RETAIL_ACCEPT_DRIFT=demo/products.
+
+    Raises:
+        ConfigurationError: One is not written source/entity.
+    """
+    return _named_entities("RETAIL_ACCEPT_DRIFT")
+
+
+def _named_entities(variable: str) -> frozenset[str]:
+    names = [name.strip() for name in os.environ.get(variable, "").split(",") if name.strip()]
     for name in names:
         if not re.fullmatch(r"[a-z0-9_]+/[a-z0-9_]+", name):
             raise ConfigurationError(
                 f"{name!r} is no entity of a source.",
-                where="RETAIL_ACCEPT_SHRINK",
+                where=variable,
                 fix="Write source/entity, as in demo/products; separate several by commas.",
             )
     return frozenset(names)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from enum import Enum
 
 from retail_medallion.errors import MappingError
@@ -51,6 +52,8 @@ class ExtractBlock:
             `:window_end`.
         watermark: SQL expression over the columns of the table or query: when the row was recorded.
         document: Columns that identify the document a row belongs to (mode DOCUMENTS).
+        reads: Gives the columns without which the rows are of no use: they may not go, nor lose what their type held,
+            from one day to the next. None where any may.
     """
 
     name: str
@@ -60,6 +63,7 @@ class ExtractBlock:
     query: str | None = None
     watermark: str | None = None
     document: tuple[str, ...] = ()
+    reads: Callable[[], Collection[str]] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not _BLOCK_NAME.match(self.name):

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import pyarrow as pa
 
 from retail_medallion.bronze.block import EXTRACTED_AT, ExtractBlock
+from retail_medallion.bronze.drift import FINGERPRINT, Drift, drift_since, fingerprint
 from retail_medallion.bronze.evolution import check_evolution
 from retail_medallion.bronze.merge import merge
 from retail_medallion.bronze.observed import later_day_observed, was_observed
@@ -28,6 +30,10 @@ from retail_medallion.storage.schema_evolution import evolve
 EXTRACTED_AT_FIELD = pa.field(EXTRACTED_AT, pa.timestamp("us", "UTC"))
 
 
+def _schema(plan: ExtractPlan) -> pa.Schema:
+    return pa.schema([*(column.field for column in plan.columns), EXTRACTED_AT_FIELD])
+
+
 @dataclass(frozen=True)
 class _Extract:
     """One block, read from one snapshot, kept in one store."""
@@ -37,27 +43,31 @@ class _Extract:
     plan: ExtractPlan
     metadata: Mapping[str, str]
     log: Log
+    first: date
+    drift: Drift
 
     @property
     def block(self) -> ExtractBlock:
         return self.plan.block
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
-        return pa.schema([*(column.field for column in self.plan.columns), EXTRACTED_AT_FIELD])
+        return _schema(self.plan)
 
     def partition(
         self, day: date, data: pa.Table | KeptObject | Callable[[], pa.RecordBatchReader], **more: object
     ) -> PartitionData:
         return PartitionData(partition=day.isoformat(), data=data, name=self.block.name, **more)  # type: ignore[arg-type]
 
-    def entries(self, window: Window | None, *, observed: bool) -> dict[str, str]:
+    def entries(self, day: date, window: Window | None, *, observed: bool) -> dict[str, str]:
         """What the object tells of itself; what is known only after the last row is added while streaming."""
         mode, seen, covered = self.block.mode.value, str(observed).lower(), str(window or "")
         return {
             IDENTITY_KEY: f"mode={mode} observed={seen} window={covered}",
             "mode": mode,
             "observed": seen,
+            FINGERPRINT: fingerprint(self.schema),
+            **(self.drift.entries() if day == self.first else {}),
             **self.metadata,
             "window": covered,
             "snapshot_taken_at": self.snapshot.taken_at.isoformat(),
@@ -120,7 +130,7 @@ class _Extract:
     def windowed(self, day: date, window: Window, key: str) -> PartitionData:
         """Make one day of a block whose rows tell when they were recorded."""
         label = f"block={self.block.name} day={day}"
-        entries = self.entries(window, observed=True)
+        entries = self.entries(day, window, observed=True)
         existing = self.store.stat(key)
 
         def data() -> pa.RecordBatchReader:
@@ -132,7 +142,7 @@ class _Extract:
 
     def observation(self, day: date, key: str) -> PartitionData:
         """Make the day under which the whole table, as it is now, is kept."""
-        entries = self.entries(None, observed=True)
+        entries = self.entries(day, None, observed=True)
         existing = self.store.stat(key)
 
         def data() -> pa.RecordBatchReader:
@@ -147,7 +157,7 @@ class _Extract:
             self.log.info("kept block=%s day=%s rows=%d: observed before", self.block.name, day, existing.rows)
             return self.partition(day, KeptObject(self.store, existing), metadata=existing.metadata, replaces=existing)
         self.log.info("not observed block=%s day=%s", self.block.name, day)
-        entries = self.entries(None, observed=False)
+        entries = self.entries(day, None, observed=False)
         return self.partition(day, self.schema.empty_table(), metadata=entries, replaces=existing)
 
 
@@ -184,7 +194,8 @@ def extract(
     Raises:
         DateRangeError: A day lies before the first partition.
         SourceSchemaError: The extract does not fit the source's catalogue.
-        SchemaDriftError: The source lost a column or changed its type since a day was extracted before.
+        SchemaDriftError: The source lost a column or changed its type since the day was extracted before, or one that
+            is read since the nearest earlier day.
         BalanceError: The rows read are not those that the source counts.
     """
     wanted = sorted(set(days))
@@ -196,7 +207,12 @@ def extract(
         )
     with snapshot.worker() as connection:
         plan = plan_extract(connection, block)
-    run = _Extract(snapshot, store, plan, metadata, log)
+    drift = drift_since(store, key_of, wanted[0], _schema(plan))
+    if told := drift.entries():
+        log.info("other columns block=%s day=%s than on %s: %s", block.name, wanted[0], drift.since, told)
+        if block.reads is not None:
+            drift.require_readable(block.reads(), where=f"block={block.name} day={wanted[0]}, {key_of(wanted[0])}")
+    run = _Extract(snapshot, store, plan, metadata, log, wanted[0], drift)
     if block.mode.is_windowed:
         for day in wanted:
             yield run.windowed(day, window_of(day, first_day), key_of(day))

@@ -6,14 +6,16 @@ object is written (storage).
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import dagster as dg
 
+from retail_medallion import config
 from retail_medallion.bronze.block import ExtractBlock, Mode
 from retail_medallion.bronze.extract import extract
 from retail_medallion.errors import MappingError
-from retail_medallion.mapping import Block, Mapping
+from retail_medallion.mapping import Block, Mapping, column_lineage
 from retail_medallion.model import Entity
 from retail_medallion.orchestration import keys
 from retail_medallion.orchestration.partitions import DAILY, RANGE_IN_ONE_RUN, days_asked_for
@@ -43,11 +45,19 @@ def extract_block(block: Block) -> ExtractBlock:
     )
 
 
+def _reads(mapping: Mapping, block: Block) -> frozenset[str]:
+    """Columns of the extract that its rows are found, told apart or made by."""
+    sources = {edge.source for edge in column_lineage(mapping, block)}
+    return frozenset({*sources, *block.extract.key, *block.extract.document})
+
+
 def bronze_asset(mapping: Mapping, entity: Entity) -> dg.AssetsDefinition:
     """The Bronze asset of an entity of a source."""
     source = mapping.source.code
     key = keys.asset_key(source, keys.BRONZE, entity.entity)
-    blocks = [extract_block(block) for block in mapping.entities[entity.entity]]
+    declared = mapping.entities[entity.entity]
+    blocks = [extract_block(block) for block in declared]
+    held = [replace(made, reads=partial(_reads, mapping, block)) for made, block in zip(blocks, declared, strict=True)]
 
     @dg.asset(
         key=key,
@@ -68,6 +78,7 @@ def bronze_asset(mapping: Mapping, entity: Entity) -> dg.AssetsDefinition:
         days = days_asked_for(context, mapping.source.first_day)
         snapshots: SourceSnapshots = context.resources.source_snapshots
         io_manager: S3ParquetIOManager = context.resources.bronze_io_manager
+        accept_drift = f"{source}/{entity.entity}" in config.accepted_drifts()
         store, objects = io_manager.store(key), io_manager.object_keys(key)
 
         def partitions() -> Iterator[PartitionData]:
@@ -83,7 +94,7 @@ def bronze_asset(mapping: Mapping, entity: Entity) -> dg.AssetsDefinition:
                         metadata={"mapping_version": mapping.version, "source": source, "entity": entity.entity},
                         log=context.log,
                     )
-                    for block in blocks
+                    for block in (blocks if accept_drift else held)
                 ]
                 # Day by day through all blocks, so that a day that is committed is committed whole.
                 for day in zip(*extracts, strict=True):

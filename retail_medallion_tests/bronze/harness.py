@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -54,12 +54,13 @@ class Source:
     store: ParquetStore
     block: ExtractBlock
     metadata: dict[str, str] = field(default_factory=dict)
+    reads: Callable[[], Collection[str]] | None = None
 
     def execute(self, statement: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         return execute(self.database, statement, parameters)
 
     def run(self, *numbers: int, block: ExtractBlock | None = None) -> list[ObjectInfo]:
-        chosen = block or self.block
+        chosen = replace(block or self.block, reads=self.reads)
         days = [day(number) for number in numbers]
         with SourceSnapshot(self.database.connect) as snapshot:
             keys = key_of(chosen.name)
