@@ -27,12 +27,14 @@ COUNTS = ("rows_read", "filtered", "mapped", "accepted", "rejected", "superseded
 _PARTITIONS = """
     SELECT p.partition_date, p.observed, p.rows_read, p.filtered, p.mapped, p.accepted, p.rejected, p.superseded,
            p.warnings, p.rejections, p.control_totals,
-           (SELECT count(*) FROM {versions} v
-            WHERE v.source_system = p.source_system AND v.partition_date = p.partition_date) AS stored,
+           v.stored, v.sums,
            (SELECT count(*) FROM silver_quarantine.rejected_row r
             WHERE r.entity = p.entity AND r.source_system = p.source_system AND r.partition_date = p.partition_date)
                AS quarantined
     FROM silver_meta.partition_state p
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS stored, ARRAY[{sums}]::numeric[] AS sums FROM {versions} v
+        WHERE v.source_system = p.source_system AND v.partition_date = p.partition_date) v
     WHERE p.source_system = %(source)s AND p.entity = %(entity)s
       AND (%(days)s::date[] IS NULL OR p.partition_date = ANY(%(days)s))
     ORDER BY p.partition_date
@@ -87,7 +89,10 @@ class Contract:
 
 def check_contract(connection: sa.Connection, source: str, entity: Entity, days: Sequence[dt.date] | None) -> Contract:
     """Add up some partitions of an entity of a source, or all, and compare their books with what is stored."""
-    statement = sql.SQL(_PARTITIONS).format(versions=sql.Identifier("silver_versions", entity.entity))
+    sums = [sql.SQL("coalesce(sum(v.{}), 0)").format(sql.Identifier(name)) for name in entity.money_columns]
+    statement = sql.SQL(_PARTITIONS).format(
+        versions=sql.Identifier("silver_versions", entity.entity), sums=sql.SQL(", ").join(sums)
+    )
     contract = Contract()
     with raw_connection(connection).cursor() as cursor:
         cursor.execute(
@@ -95,7 +100,9 @@ def check_contract(connection: sa.Connection, source: str, entity: Entity, days:
         )
         names = [column.name for column in cursor.description or ()]
         for row in cursor.fetchall():
-            _add(contract, dict(zip(names, row, strict=True)))
+            partition = dict(zip(names, row, strict=True))
+            partition["sums"] = dict(zip(entity.money_columns, partition["sums"], strict=True))
+            _add(contract, partition)
     contract.missing = sorted(set(days or ()) - set(contract.days))
     if contract.missing:
         contract.breaches.append(f"{len(contract.missing)} days were never loaded, the first is {contract.missing[0]}")
@@ -122,6 +129,7 @@ def _add(contract: Contract, partition: Mapping[str, Any]) -> None:
         sums = {part: Decimal(text) for part, text in texts.items()}
         parts = sums["accepted"] + sums["rejected"] + sums["superseded"]
         hold(sums["mapped"], parts, f"{column} mapped, and accepted, rejected or superseded")
+        hold(sums["accepted"], partition["sums"].get(column), f"{column} accepted and stored")
         kept = contract.totals.setdefault(column, dict.fromkeys(sums, Decimal(0)))
         for part, value in sums.items():
             kept[part] += value

@@ -114,6 +114,16 @@ def test_a_version_removed_behind_the_writers_back_breaks_the_contract(spoiled: 
     assert found.blocking
 
 
+def test_a_cent_changed_behind_the_writers_back_breaks_the_contract(spoiled: Platform) -> None:
+    spoiled.execute(
+        "UPDATE silver_versions.sales SET total_amount = total_amount + 0.01 WHERE (sale_id, partition_date) IN"
+        " (SELECT sale_id, partition_date FROM silver_versions.sales WHERE op = 'U' LIMIT 1)"
+    )
+    found = evaluated(spoiled, "sales", DAYS, CONTRACT)[CONTRACT]
+    assert not found.passed
+    assert "total_amount accepted and stored" in (found.description or "")
+
+
 def test_a_day_that_was_never_loaded_breaks_the_contract(spoiled: Platform) -> None:
     spoiled.execute("DELETE FROM silver_meta.partition_state WHERE entity = 'sales' AND partition_date = %s", DAYS[1])
     found = evaluated(spoiled, "sales", DAYS, CONTRACT)[CONTRACT]
