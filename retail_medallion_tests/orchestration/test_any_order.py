@@ -75,6 +75,7 @@ def test_shuffled_days_repeated_give_what_a_range_gives(new_platform: NewPlatfor
     assert_same_day_by_day(new_platform(), [second, third, first, second], expected)
 
 
+@pytest.mark.slow
 def test_silver_and_gold_of_shuffled_days_are_those_of_a_range(new_platform: NewPlatform, loaded: Platform):
     first, second, third = days(3)
     assert_same_layer_by_layer(new_platform(), [third, first, second], loaded.digests())

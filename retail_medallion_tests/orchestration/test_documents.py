@@ -97,6 +97,7 @@ def test_orders_that_changed_again_between_two_extracts_of_a_run_keep_their_line
     assert platform.reconcile().holds
 
 
+@pytest.mark.slow
 def test_extracting_the_sales_alone_again_deletes_no_lines(platform: Platform, source: FreshDatabase):
     platform.materialise([D2])
     before = platform.ask(LIVE_LINES)
@@ -106,6 +107,7 @@ def test_extracting_the_sales_alone_again_deletes_no_lines(platform: Platform, s
     assert platform.ask(LIVE_LINES) == before
 
 
+@pytest.mark.slow
 def test_an_order_emptied_between_two_extracts_of_a_day_has_no_lines(platform: Platform, source: FreshDatabase):
     order, other = orders_with_lines(source, 2)
     touch(source, "orders", [order, other], dt.datetime.combine(D2, dt.time(10)))

@@ -38,6 +38,7 @@ KNOWN_TO_BOTH = {
 }
 
 
+@pytest.mark.slow
 def test_a_daily_run_and_a_re_run_of_the_day_before_give_what_a_run_from_scratch_gives(new_platform_for, source):
     new_platform = new_platform_for(source)
     daily: Platform = new_platform()

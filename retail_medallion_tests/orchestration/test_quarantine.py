@@ -92,6 +92,7 @@ def spoiled(loaded: Platform, postgres_server: EmbeddedPostgres) -> Iterator[Pla
         yield copy
 
 
+@pytest.mark.slow
 def test_a_replay_takes_the_days_through_silver_again_without_the_source(
     spoiled: Platform, loaded: Platform, postgres_server: EmbeddedPostgres
 ):

@@ -178,7 +178,7 @@ _content = st.builds(
 _schedule = st.lists(st.tuples(st.sampled_from(DAYS), _content), min_size=1, max_size=9)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(schedule=_schedule)
 def test_after_any_schedule_the_current_state_is_what_the_versions_say(
     warehouse: Warehouse, schedule: list[tuple[dt.date, Content]]
