@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,7 @@ def test_largest_quantities_and_amounts_are_added_and_multiplied_exactly(
 
 
 def test_a_sale_without_lines_takes_the_largest_difference(warehouse: Warehouse, source: str) -> None:
-    negative = dict.fromkeys(("tax_amount", "shipping_amount", "other_amount"), -MONEY)
+    negative: dict[str, Any] = dict.fromkeys(("tax_amount", "shipping_amount", "other_amount"), -MONEY)
     warehouse.put(source, "sales", "s", total_amount=MONEY, subtotal_amount=MONEY, **negative)
     warehouse.run_all(source)
     (sale,) = warehouse.rows("fct_sale", source)

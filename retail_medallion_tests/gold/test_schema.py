@@ -327,7 +327,7 @@ def test_a_change_waits_for_a_writer_of_the_old_shape(own_warehouse: Warehouse, 
 def test_gold_counts_in_the_coins_of_the_one_list_of_currencies(own_warehouse: Warehouse) -> None:
     digits = minor_units()
     found = own_warehouse.execute("SELECT c, gold.minor_digits(c) FROM unnest(%s) c", (list(digits),))
-    assert dict(found) == digits  # type: ignore[arg-type] # pairs
+    assert dict(found) == digits
 
 
 def test_a_changed_function_makes_everything_pending(own_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
