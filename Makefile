@@ -53,7 +53,7 @@ status: setup ## what runs, and where
 
 # More workers than two cores: much of the time goes into waiting for the servers and for processes to start.
 test: setup ## the test suite without the slow tests
-	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST_ARGS)
 
 test-slow: setup ## the slow tests
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)

@@ -14,6 +14,7 @@ from retail_medallion.embedded.postgres import EmbeddedPostgres
 from retail_medallion.embedded.s3 import EmbeddedS3
 from retail_medallion_tests.servers import (
     HOME_VARIABLE,
+    POSTGRES_VARIABLE,
     FreshDatabase,
     fresh_database_on,
     remove_abandoned_homes,
@@ -21,6 +22,7 @@ from retail_medallion_tests.servers import (
     session_home,
     session_servers,
 )
+from retail_medallion_tests.shared import drop_shared_databases
 
 _OWNS_HOME = pytest.StashKey[bool]()
 
@@ -35,8 +37,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if config.stash.get(_OWNS_HOME, False):
+        if POSTGRES_VARIABLE in os.environ:
+            drop_shared_databases(session_servers().postgres)
         remove_home(session_home())
         os.environ.pop(HOME_VARIABLE, None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Whole runs take longest. Begun first, none of them is left alone at the end.
+    items.sort(key=lambda item: "orchestration" not in item.path.parts)
 
 
 @pytest.fixture(scope="session")

@@ -46,12 +46,17 @@ def days(count: int, *, first: dt.date = FIRST_DAY) -> list[dt.date]:
     return [first + dt.timedelta(days=n) for n in range(count)]
 
 
+def fill_demo_database(database: FreshDatabase, *, last_day: dt.date, scale: float = 0.01) -> None:
+    """Make a tiny demo retailer: twenty days of history up to and including the last one."""
+    with contextlib.closing(database.connect()) as connection:
+        create_demo_database(connection, scale=scale, days=20, end=last_day)
+
+
 @contextlib.contextmanager
 def demo_database_on(server: EmbeddedPostgres, *, last_day: dt.date, scale: float = 0.01) -> Iterator[FreshDatabase]:
-    """A tiny demo retailer: twenty days of history up to and including the last one."""
+    """A tiny demo retailer in a database of its own."""
     with fresh_database_on(server, prefix="demo") as database:
-        with contextlib.closing(database.connect()) as connection:
-            create_demo_database(connection, scale=scale, days=20, end=last_day)
+        fill_demo_database(database, last_day=last_day, scale=scale)
         yield database
 
 
@@ -298,15 +303,17 @@ def platform_on(
 @contextlib.contextmanager
 def copied(platform: Platform, server: EmbeddedPostgres) -> Iterator[Platform]:
     """The platform with a copy of its warehouse, to spoil."""
-    name = f"warehouse_{uuid.uuid4().hex[:16]}"
-    copy, original = sql.Identifier(name), sql.Identifier(platform.warehouse.name)
-    with contextlib.closing(server.connect()) as session, session.cursor() as cursor:
-        cursor.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(copy, original))
-        try:
-            warehouse = FreshDatabase(name, server.dsn(name))
-            yield replace(platform, warehouse=warehouse, variables={**platform.variables, "WAREHOUSE_DB_NAME": name})
-        finally:
-            cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(copy))
+    with fresh_database_on(server, prefix="warehouse", template=platform.warehouse.name) as warehouse:
+        variables = {**platform.variables, "WAREHOUSE_DB_NAME": warehouse.name}
+        yield replace(platform, warehouse=warehouse, variables=variables)
+
+
+def copy_objects(s3: EmbeddedS3, source: str, target: str) -> None:
+    """Copy all objects of a bucket into another one."""
+    client = s3.client()
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=source):
+        for entry in page.get("Contents", []):
+            client.copy_object(Bucket=target, Key=entry["Key"], CopySource={"Bucket": source, "Key": entry["Key"]})
 
 
 NewPlatform = Callable[[], Platform]

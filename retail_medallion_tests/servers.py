@@ -99,33 +99,30 @@ def session_servers() -> Servers:
     return servers
 
 
+def create_database(server: EmbeddedPostgres, *, prefix: str = "test", template: str = "template1") -> FreshDatabase:
+    """An empty database, or a copy of one that nobody is connected to."""
+    name = f"{prefix}_{uuid.uuid4().hex[:16]}"
+    with _administering(server) as cursor:
+        cursor.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+    return FreshDatabase(name, server.dsn(name))
+
+
+def drop_database(server: EmbeddedPostgres, name: str) -> None:
+    """Drop a database with the sessions that still use it."""
+    with _administering(server) as cursor:
+        cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
 @contextlib.contextmanager
 def fresh_database_on(
     server: EmbeddedPostgres, *, prefix: str = "test", template: str = "template1"
 ) -> Iterator[FreshDatabase]:
-    """An empty database, or a copy of another one, dropped afterwards with the sessions that still use it."""
-    name = f"{prefix}_{uuid.uuid4().hex[:16]}"
-    with _administering(server) as cursor:
-        cursor.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+    """What `create_database` gives, dropped afterwards."""
+    database = create_database(server, prefix=prefix, template=template)
     try:
-        yield FreshDatabase(name, server.dsn(name))
+        yield database
     finally:
-        with _administering(server) as cursor:
-            cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-@contextlib.contextmanager
-def copy_of(server: EmbeddedPostgres, template: str) -> Iterator[FreshDatabase]:
-    """A copy of a database nobody is connected to, dropped afterwards."""
-    name = f"copy_{uuid.uuid4().hex[:16]}"
-    copy, original = sql.Identifier(name), sql.Identifier(template)
-    with _administering(server) as cursor:
-        cursor.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(copy, original))
-    try:
-        yield FreshDatabase(name, server.dsn(name))
-    finally:
-        with _administering(server) as cursor:
-            cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(copy))
+        drop_database(server, database.name)
 
 
 def remove_home(home: Path) -> None:

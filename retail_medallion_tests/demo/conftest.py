@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import psycopg2
@@ -7,19 +8,21 @@ import pytest
 
 from retail_medallion.demo.generator import create_demo_database
 from retail_medallion.embedded.postgres import EmbeddedPostgres
-from retail_medallion_tests.servers import FreshDatabase, fresh_database_on
+from retail_medallion_tests.servers import FreshDatabase
+from retail_medallion_tests.shared import database_once
 
 SMALL = 0.05
 
 
-@pytest.fixture(scope="module")
-def demo_database(postgres_server: EmbeddedPostgres) -> Iterator[FreshDatabase]:
-    """A small demo database; tests of a module share it and only read."""
-    with fresh_database_on(postgres_server) as database:
-        connection = database.connect()
-        create_demo_database(connection, scale=SMALL)
-        connection.close()
-        yield database
+@pytest.fixture(scope="session")
+def demo_database(postgres_server: EmbeddedPostgres) -> FreshDatabase:
+    """A small demo database; tests share it and only read."""
+
+    def fill(database: FreshDatabase) -> None:
+        with contextlib.closing(database.connect()) as connection:
+            create_demo_database(connection, scale=SMALL)
+
+    return database_once(postgres_server, "small_demo", fill)
 
 
 @pytest.fixture

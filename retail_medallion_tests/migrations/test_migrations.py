@@ -18,7 +18,7 @@ from retail_medallion.migrations import books, compare, due, migrate, prepare
 from retail_medallion.migrations.checks import same_check
 from retail_medallion.model import CanonicalModel
 from retail_medallion_tests.models import copy_of_model, edited_model
-from retail_medallion_tests.servers import FreshDatabase, copy_of, fresh_database_on
+from retail_medallion_tests.servers import FreshDatabase, fresh_database_on
 from retail_medallion_tests.silver.days import DAYS, MODEL, Day, Warehouse
 
 NOTE = ("  quantity: {", "  gift_note: {type: text, standardise: text, meaning: what the giver wrote}\n  quantity: {")
@@ -54,7 +54,7 @@ def template(postgres_server: EmbeddedPostgres) -> Iterator[str]:
 @pytest.fixture
 def filled(postgres_server: EmbeddedPostgres, template: str) -> Iterator[Warehouse]:
     """A copy of it."""
-    with copy_of(postgres_server, template) as database:
+    with fresh_database_on(postgres_server, prefix="copy", template=template) as database:
         yield Warehouse(sa.create_engine(database.url, poolclass=sa.pool.NullPool), create=False)
 
 

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from retail_medallion.embedded.postgres import EmbeddedPostgres
 from retail_medallion.embedded.s3 import EmbeddedS3
 from retail_medallion.model import load_model
 from retail_medallion.orchestration.resources import Warehouse
-from retail_medallion_tests.platform import NewPlatform, Platform, days, demo_database_on, platform_on
-from retail_medallion_tests.servers import FreshDatabase
+from retail_medallion_tests.platform import NewPlatform, Platform, copy_objects, days, fill_demo_database, platform_on
+from retail_medallion_tests.servers import FreshDatabase, create_database
+from retail_medallion_tests.shared import database_once, once
 
 LAST_DAY = days(3)[-1]
 
 
 @pytest.fixture(scope="session")
-def demo_database(postgres_server: EmbeddedPostgres) -> Iterator[FreshDatabase]:
+def demo_database(postgres_server: EmbeddedPostgres) -> FreshDatabase:
     """A tiny demo retailer whose last day is the third partition; tests share it and only read."""
-    with demo_database_on(postgres_server, last_day=LAST_DAY) as database:
-        yield database
+    return database_once(postgres_server, "demo", lambda database: fill_demo_database(database, last_day=LAST_DAY))
 
 
 @pytest.fixture(scope="session")
@@ -31,16 +35,25 @@ def tables(
     s3_server: EmbeddedS3,
     demo_database: FreshDatabase,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[str]:
+) -> str:
     """Name of a warehouse with all its tables, to copy: making them takes seconds."""
-    home: Path = tmp_path_factory.mktemp("tables")
-    with platform_on(postgres_server, s3_server, demo_database, home) as platform:
-        with platform.active():
-            warehouse = Warehouse(load_model(), platform.mappings)
-            warehouse.prepare()
-            # A database somebody is connected to cannot be copied.
-            warehouse.engine().dispose()
-        yield platform.warehouse.name
+
+    def make() -> dict[str, str]:
+        home: Path = tmp_path_factory.mktemp("tables")
+        with platform_on(postgres_server, s3_server, demo_database, home) as platform:
+            with platform.active():
+                warehouse = Warehouse(load_model(), platform.mappings)
+                warehouse.prepare()
+                # A database somebody is connected to cannot be copied.
+                warehouse.engine().dispose()
+            return {"database": kept(postgres_server, platform)}
+
+    return once("tables", make)["database"]
+
+
+def kept(server: EmbeddedPostgres, platform: Platform) -> str:
+    """Name of a copy of the warehouse of a platform, which lasts until the session ends."""
+    return create_database(server, prefix="shared_warehouse", template=platform.warehouse.name).name
 
 
 @pytest.fixture(scope="session")
@@ -69,8 +82,29 @@ def new_platform(new_platform_for: Callable[..., NewPlatform], demo_database: Fr
 
 
 @pytest.fixture(scope="session")
-def loaded(new_platform: NewPlatform) -> Platform:
+def loaded(
+    new_platform: NewPlatform,
+    postgres_server: EmbeddedPostgres,
+    s3_server: EmbeddedS3,
+    demo_database: FreshDatabase,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Platform]:
     """A platform that took all three days as one range; tests share it and leave it as it is."""
-    platform = new_platform()
-    platform.materialise(days(3))
-    return platform
+
+    def make() -> dict[str, str]:
+        bucket = f"shared-{uuid.uuid4().hex[:16]}"
+        s3_server.client().create_bucket(Bucket=bucket)
+        events: Path = tmp_path_factory.mktemp("events")
+        platform = replace(new_platform(), instance=dg.DagsterInstance.local_temp(str(events)))
+        platform.materialise(days(3))
+        platform.instance.dispose()
+        copy_objects(s3_server, platform.bucket, bucket)
+        return {"database": kept(postgres_server, platform), "bucket": bucket, "events": str(events)}
+
+    made = once("loaded", make)
+    home: Path = tmp_path_factory.mktemp("loaded")
+    shutil.copytree(made["events"], home / "events")
+    with platform_on(postgres_server, s3_server, demo_database, home, template=made["database"]) as platform:
+        copy_objects(s3_server, made["bucket"], platform.bucket)
+        with dg.DagsterInstance.local_temp(str(home / "events")) as instance:
+            yield replace(platform, instance=instance)
