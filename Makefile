@@ -7,6 +7,9 @@ INSTALLED := $(VENV)/.installed
 CODE := retail_medallion retail_medallion_tests benchmarks
 PYTEST_ARGS ?=
 
+# Some images forbid Python to keep its bytecode. Without it each process compiles 700 modules anew: 3 of its 6 seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev test test-slow lint format bench lock up down status clean clean-data
 

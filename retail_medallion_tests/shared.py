@@ -5,7 +5,10 @@ from __future__ import annotations
 import fcntl
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import dagster as dg
 
 from retail_medallion.embedded.postgres import EmbeddedPostgres
 from retail_medallion_tests.servers import (
@@ -52,3 +55,22 @@ def drop_shared_databases(server: EmbeddedPostgres) -> None:
     for made in (session_home() / "shared").glob("*.json"):
         if "database" in (told := json.loads(made.read_text())):
             drop_database(server, told["database"])
+
+
+def write_down(instance: dg.DagsterInstance, file: Path) -> None:
+    """Write the runs of an instance and their events to a file, for `read_into`."""
+    lines: list[str] = []
+    for run in instance.get_runs():
+        lines.append(dg.serialize_value(run))
+        lines += [dg.serialize_value(entry) for entry in instance.all_logs(run.run_id)]
+    file.write_text("\n".join(lines))
+
+
+def read_into(instance: dg.DagsterInstance, file: Path) -> None:
+    """Have another instance know what was written down."""
+    for line in file.read_text().split("\n"):
+        value: Any = dg.deserialize_value(line)
+        if isinstance(value, dg.DagsterRun):
+            instance.run_storage.add_run(value._replace(job_snapshot_id=None, execution_plan_snapshot_id=None))
+        else:
+            instance.event_log_storage.store_event(value)

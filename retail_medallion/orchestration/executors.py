@@ -16,6 +16,7 @@ from retail_medallion.orchestration import keys
 from retail_medallion.orchestration.dead_runs import mark_process
 from retail_medallion.orchestration.pools import ensure_pools
 from retail_medallion.orchestration.shared_snapshot import tell_of_snapshot
+from retail_medallion.orchestration.storage_connections import keep_connections
 from retail_medallion.storage.postgres.session import connect
 
 _TWO_AT_A_TIME = {
@@ -70,7 +71,7 @@ def _around(
 
 
 class _RunExecutor(dg.Executor):
-    """Writes down which process the run lives in and makes its pools; another executor runs the steps.
+    """Writes down which process the run lives in, makes its pools, keeps connections; another executor runs the steps.
 
     Args:
         steps: The executor that runs the steps.
@@ -90,6 +91,7 @@ class _RunExecutor(dg.Executor):
         return self._steps.step_dependency_config
 
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
+        keep_connections(plan_context.instance)
         mark_process(plan_context.instance, plan_context.run_id)
         ensure_pools(plan_context.instance, self._pools)
         yield from self._steps.execute(plan_context, execution_plan)

@@ -22,6 +22,7 @@ from retail_medallion.orchestration import launch
 from retail_medallion.orchestration.io_managers import bronze_store
 from retail_medallion.orchestration.launch import FinishedRun, Progress
 from retail_medallion.orchestration.sources import chosen_mappings
+from retail_medallion.orchestration.storage_connections import keep_connections
 from retail_medallion.reconciliation import Reconciliation, reconcile
 from retail_medallion.storage.postgres.session import engine
 
@@ -86,6 +87,7 @@ class Session:
         """
         mappings = chosen_mappings(sources)
         with dg.DagsterInstance.get() as instance:
+            keep_connections(instance)
             yield cls(mappings, instance, build_definitions(mappings))
 
     def chunks(self, source: str, days: list[dt.date], size: int | None) -> list[list[dt.date]]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from retail_medallion.embedded.postgres import EmbeddedPostgres
@@ -17,8 +14,8 @@ from retail_medallion.embedded.s3 import EmbeddedS3
 from retail_medallion.model import load_model
 from retail_medallion.orchestration.resources import Warehouse
 from retail_medallion_tests.platform import NewPlatform, Platform, copy_objects, days, fill_demo_database, platform_on
-from retail_medallion_tests.servers import FreshDatabase, create_database
-from retail_medallion_tests.shared import database_once, once
+from retail_medallion_tests.servers import FreshDatabase, create_database, session_home
+from retail_medallion_tests.shared import database_once, once, read_into, write_down
 
 LAST_DAY = days(3)[-1]
 
@@ -94,17 +91,16 @@ def loaded(
     def make() -> dict[str, str]:
         bucket = f"shared-{uuid.uuid4().hex[:16]}"
         s3_server.client().create_bucket(Bucket=bucket)
-        events: Path = tmp_path_factory.mktemp("events")
-        platform = replace(new_platform(), instance=dg.DagsterInstance.local_temp(str(events)))
+        platform = new_platform()
         platform.materialise(days(3))
-        platform.instance.dispose()
         copy_objects(s3_server, platform.bucket, bucket)
+        events = session_home() / "shared" / "events"
+        write_down(platform.instance, events)
         return {"database": kept(postgres_server, platform), "bucket": bucket, "events": str(events)}
 
     made = once("loaded", make)
     home: Path = tmp_path_factory.mktemp("loaded")
-    shutil.copytree(made["events"], home / "events")
     with platform_on(postgres_server, s3_server, demo_database, home, template=made["database"]) as platform:
         copy_objects(s3_server, made["bucket"], platform.bucket)
-        with dg.DagsterInstance.local_temp(str(home / "events")) as instance:
-            yield replace(platform, instance=instance)
+        read_into(platform.instance, Path(made["events"]))
+        yield platform
