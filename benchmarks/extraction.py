@@ -33,7 +33,7 @@ def comparison(bench: Bench, count: int, *, naive: bool) -> Comparison:
     numbers = itertools.count()
 
     def fresh_key() -> Mapping[str, Any]:
-        return {"key": f"bench/extraction/{next(numbers)}.parquet"}
+        return {"prefix": f"bench/extraction/{next(numbers)}"}
 
     def side(label: str, function: str, **more: Any) -> Side:
         work = f"benchmarks.extraction:{function}"
@@ -133,21 +133,25 @@ def to_s3(given: Mapping[str, Any], clock: Clock) -> int:
     settings = ConnectionSettings(**given["database"])
     block = ExtractBlock(name="lines", mode=Mode.CHANGED, key=("id",), table=TABLE, watermark="updated_at")
     count = 0
-    with clock.running():
-        store = ParquetStore(boto3.client("s3"), given["bucket"])
-        with SourceSnapshot(lambda: connect(settings)) as snapshot:
-            for part in extract(
-                snapshot,
-                store,
-                block,
-                key_of=lambda _: given["key"],
-                days=[dt.date.fromisoformat(DAY)],
-                first_day=dt.date.fromisoformat(FIRST_DAY),
-                metadata={},
-                log=logging.getLogger(__name__),
-            ):
-                info = store.write(given["key"], part.reader(), metadata=part.metadata, replaces=part.replaces)
-                count += info.rows
+    # One client serves all extracts of a run.
+    store = ParquetStore(boto3.client("s3"), given["bucket"])
+
+    def key_of(day: dt.date) -> str:
+        return f"{given['prefix']}/insertion_date={day}/lines.parquet"
+
+    with clock.running(), SourceSnapshot(lambda: connect(settings)) as snapshot:
+        for part in extract(
+            snapshot,
+            store,
+            block,
+            key_of=key_of,
+            days=[dt.date.fromisoformat(DAY)],
+            first_day=dt.date.fromisoformat(FIRST_DAY),
+            metadata={},
+            log=logging.getLogger(__name__),
+        ):
+            key = key_of(dt.date.fromisoformat(DAY))
+            count += store.write(key, part.reader(), metadata=part.metadata, replaces=part.replaces).rows
     return count
 
 
@@ -166,12 +170,12 @@ def naive(given: Mapping[str, Any], clock: Clock) -> int:
     with clock.running():
         frame = pd.read_sql(sa.text(given["query"]), sa.create_engine(url))
         frame["attrs"] = [None if value is None else json.dumps(value) for value in frame["attrs"]]
-        path = given["key"].replace("/", "_")
+        path = given["prefix"].replace("/", "_") + ".parquet"
         import tempfile
         from pathlib import Path
 
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / path
             frame.to_parquet(file)
-            boto3.client("s3").upload_file(str(file), given["bucket"], given["key"])
+            boto3.client("s3").upload_file(str(file), given["bucket"], given["prefix"] + ".parquet")
     return len(frame)

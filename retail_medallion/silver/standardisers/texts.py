@@ -113,7 +113,8 @@ def public_text(fetched: Fetched) -> Cleaning:
 
 def _without_markup(fetched: Fetched) -> tuple[dict[str, str], ...]:
     read = fetched.fetched
-    stripped = f"CASE WHEN regexp_matches({read}, '[<&]') THEN strip_html({read}) ELSE {read} END"
+    # What is invisible goes first: between the signs of a tag it would hide the tag.
+    stripped = f"CASE WHEN regexp_matches({read}, '[<&]') THEN strip_html({clean_text(read)}) ELSE {read} END"
     return {"t": fetched.text()}, {"in": stripped}
 
 
