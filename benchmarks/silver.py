@@ -28,13 +28,13 @@ _MULTIPLY = (
     """
     INSERT INTO shop.orders
     SELECT copied.* FROM shop.orders o, generate_series(1, {copies}) AS n, LATERAL jsonb_populate_record(o,
-        jsonb_build_object('id', o.id + n * 100000000, 'return_of', o.return_of + n * 100000000)) AS copied
+        jsonb_build_object('id', o.id + n * 1000000000000, 'return_of', o.return_of + n * 1000000000000)) AS copied
     """,
     """
     INSERT INTO shop.order_lines
     SELECT copied.* FROM shop.order_lines l, generate_series(1, {copies}) AS n, LATERAL jsonb_populate_record(l,
-        jsonb_build_object('id', l.id + n * 100000000, 'order_id', l.order_id + n * 100000000,
-                           'origin_line_id', l.origin_line_id + n * 100000000)) AS copied
+        jsonb_build_object('id', l.id + n * 1000000000000, 'order_id', l.order_id + n * 1000000000000,
+                           'origin_line_id', l.origin_line_id + n * 1000000000000)) AS copied
     """,
     """
     INSERT INTO shop.market_orders
