@@ -12,12 +12,14 @@ def describe_entities(model: CanonicalModel) -> str:
 
 def describe_entity(entity: Entity, model: CanonicalModel) -> str:
     """One entity: what one row is, its columns with type, meaning and rules, and the rules of the row."""
-    lines = [f"### {entity.entity}", "", entity.description, "", "| Column | Type | Meaning |", "|---|---|---|"]
+    lines = [f"### {entity.entity}", "", entity.description, "", "| Column | Type | Cleaned as | Meaning |"]
+    lines += ["|---|---|---|---|"]
     lines += [_column(column, entity, model) for column in entity]
-    if entity.rules:
+    rules = [(r.id, {"reject": "rejected", "warn": "flagged"}[r.severity], r.message) for r in entity.rules]
+    rules += [(f.id, "a finding", f.message) for f in entity.findings]
+    if rules:
         lines += ["", "| Rule | The row is | Fires when |", "|---|---|---|"]
-        outcomes = {"reject": "rejected", "warn": "flagged"}
-        lines += [f"| `{entity.entity}.{r.id}` | {outcomes[r.severity]} | {_cell(r.message)} |" for r in entity.rules]
+        lines += [f"| `{entity.entity}.{id_}` | {outcome} | {_cell(message)} |" for id_, outcome, message in rules]
     return "\n".join([*lines, ""])
 
 
@@ -28,7 +30,7 @@ def _column(column: Column, entity: Entity, model: CanonicalModel) -> str:
     notes += [f"one of {', '.join(model.codes[column.codes])}, unknown"] if column.codes else []
     notes += ["personal data"] if column.pii else []
     meaning = "; ".join([_cell(column.meaning), *notes])
-    return f"| {column.name} | {column.type} | {meaning} |"
+    return f"| {column.name} | {column.type} | {column.standardise} | {meaning} |"
 
 
 def _cell(text: str) -> str:

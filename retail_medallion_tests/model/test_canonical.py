@@ -6,8 +6,10 @@ import pytest
 
 from retail_medallion.errors import ModelError
 from retail_medallion.model import load_model
+from retail_medallion.model.document import describe_entities
 from retail_medallion.silver.tables import current_table, versions_table
 
+PAGE = Path(__file__).parents[2] / "docs" / "model.md"
 ENTITY = """
 entity: gift_wraps
 description: One kind of wrapping.
@@ -24,6 +26,10 @@ def write(root: Path, entity: str) -> Path:
     (root / "codes").mkdir()
     (root / "entities" / "gift_wraps.yml").write_text(entity)
     return root
+
+
+def test_the_page_describes_the_model_as_it_is_declared() -> None:
+    assert PAGE.read_text(encoding="utf-8").endswith(describe_entities(load_model()))
 
 
 def test_the_shipped_model_has_the_sixteen_entities_with_their_keys() -> None:

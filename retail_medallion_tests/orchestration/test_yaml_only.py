@@ -175,6 +175,6 @@ def test_dagster_shows_them(shop: Shop):
 def test_the_documentation_lists_them(shop: Shop):
     page = describe_entities(shop.model)
     assert "### gift_wraps\n\nOne kind of wrapping paper." in page
-    assert "| greeting | text | how letters to the supplier begin; may be empty |" in page
-    assert "| pattern | text | what is printed on it; one of stars, stripes, unknown |" in page
+    assert "| greeting | text | text | how letters to the supplier begin; may be empty |" in page
+    assert "| pattern | text | enum | what is printed on it; one of stars, stripes, unknown |" in page
     assert "| `gift_wraps.free` | rejected | a roll is given away |" in page
