@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from importlib import resources
@@ -18,6 +17,7 @@ import click
 
 from retail_medallion import config
 from retail_medallion.commands.erasure import erase
+from retail_medallion.commands.foreground import stand_in
 from retail_medallion.commands.quarantine import quarantine
 from retail_medallion.commands.shared import console
 from retail_medallion.commands.shared import plain_errors as _plain_errors
@@ -257,7 +257,7 @@ def dev(port: int) -> None:
     command = [dagster, "dev", "-w", workspace, "-h", "127.0.0.1", "-p", str(port)]
     console.print(f"Dagster's UI will be on http://127.0.0.1:{port}")
     # Dagster warns of a dagster.yaml in the folder it starts in, such as the template, unless that folder is its home.
-    sys.exit(subprocess.call(command, cwd=os.environ["DAGSTER_HOME"]))
+    sys.exit(stand_in(command, folder=Path(os.environ["DAGSTER_HOME"])))
 
 
 @main.group()

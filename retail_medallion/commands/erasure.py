@@ -95,8 +95,8 @@ def _print_report(report: ErasureReport, source: str, subject: str, *, dry_run: 
         console.print("It is kept out of every load from now on.")
         if report.changed:
             console.print(
-                f"Gold follows with its next run: {report.changed:,} changed rows are waiting for it, see"
-                f" `retail-medallion run --source {source}`.",
+                f"Gold follows with its next run, of whatever day: rows waiting for it: {report.changed:,}."
+                f" For example `retail-medallion run --source {source} --start <day>`.",
                 markup=False,
             )
     if report.bronze_objects:
