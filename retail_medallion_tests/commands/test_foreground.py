@@ -11,8 +11,8 @@ import pytest
 
 PROGRAM = """
 import time
-print("runs", flush=True)
 try:
+    print("runs", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     print("interrupted", flush=True)
