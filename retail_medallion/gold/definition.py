@@ -11,7 +11,7 @@ from typing import Literal
 
 from retail_medallion.gold import keys
 
-Kind = Literal["dimension", "fact", "mart"]
+Kind = Literal["dimension", "bridge", "history", "fact", "mart"]
 
 ADDED_MONEY = "numeric(38,4)"
 """Type of what is added up, subtracted or multiplied: it holds 100,000 products of Silver's largest quantity and price,
@@ -58,15 +58,21 @@ class Consumes:
 
 @dataclass(frozen=True)
 class Notifies:
-    """A changed row is pending for another Gold table under the value of one of its columns.
+    """A changed row is pending for another Gold table under a value it had before, and under the one it has now.
 
     Attributes:
         consumer: The Gold table that is told.
-        role: The role it is told under, a column of the changed table.
+        role: The role it is told under.
+        value: SQL over the changed row's columns that gives the id; None means the column `role`. Nothing is told where
+            it is NULL or the key of the member *not applicable*.
+        columns: The consumer is told only where one of these differs; empty means any difference. A row that is new or
+            gone is always told.
     """
 
     consumer: str
     role: str
+    value: str | None = None
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,15 +84,25 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Exclusion:
+    """An EXCLUDE constraint; the definition is what follows the word, such as `USING gist (key WITH =, ...)`."""
+
+    name: str
+    definition: str
+
+
+@dataclass(frozen=True)
 class GoldTable:
     """One table of Gold and how it is computed from current Silver.
 
-    The SQL texts may use the parameter `%(source)s` and the placeholders `{scope}` (a table with the column `id`: what
-    is recomputed) and `{wanted}` (a table of `role` and `id`: what was pending or mentioned).
+    The SQL texts may use the parameters `%(source)s` and `%(horizon)s::date` (the first day the source has not
+    delivered whole, see `horizon`), and the placeholders `{scope}` (a table with the column `id`: what is recomputed)
+    and `{wanted}` (a table of `role` and `id`: what was pending or mentioned).
 
     Attributes:
         name: Table name in the schema `gold`.
-        kind: Dimension, fact or mart.
+        kind: What the table is for. A bridge joins a dimension with many members of another; a history has the states
+            of a dimension's members over time.
         grain: What one row is.
         question: The business question a query on it answers.
         example: That query.
@@ -105,18 +121,25 @@ class GoldTable:
         notifies: Gold tables to be told of changed rows.
         mentions: Ids the partition itself concerns where the day was reflected before; None where those are the keys in
             the consumed entities' versions. Uses `%(day)s`.
+        horizon: Scope ids whose rows change when the data horizon moves from `%(reached)s::date`, where it was when the
+            table was last written (NULL at first), to `%(horizon)s::date`.
+        stored: Query of the stored rows `t.*` of the scope, where a scope id is not a value of one column.
+        day_column: The column that tells which day a row belongs to, where that is not `silver_partition`.
         silver_inputs: Silver entities of the same day that are upstream.
         gold_inputs: Gold tables of the same day that are upstream.
         months: Dates of the rows to be written, for a table partitioned by month of `partition_column`. Silver only.
         partition_column: Date column the table is partitioned by.
         unique: Further unique keys.
         checks: CHECK constraints.
+        excludes: EXCLUDE constraints.
         indexes: Further indexes: columns, and columns included.
         brin: Date columns that follow the order of arrival.
         cascades: Tables whose rows go when a row of this one goes.
         loosens: Tables whose reference to a row of this one becomes empty when it goes.
         has_source: Whether every row belongs to one source; the calendar does not.
         always: The whole scope is recomputed in every run: for tables that are small and read settings, not rows.
+        is_whole: Its rows depend on the whole history, so they are computed together, for no day, when anything
+            changed. Its only scope id is `ALL`.
     """
 
     name: str
@@ -135,6 +158,9 @@ class GoldTable:
     consumes: tuple[Consumes, ...] = ()
     expand: str | None = None
     waiting: str | None = None
+    horizon: str | None = None
+    stored: str | None = None
+    day_column: str | None = None
     notifies: tuple[Notifies, ...] = ()
     mentions: str | None = None
     silver_inputs: tuple[str, ...] = ()
@@ -143,17 +169,24 @@ class GoldTable:
     partition_column: str | None = None
     unique: tuple[tuple[str, ...], ...] = ()
     checks: tuple[Check, ...] = ()
+    excludes: tuple[Exclusion, ...] = ()
     indexes: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
     brin: tuple[str, ...] = ()
     cascades: tuple[str, ...] = ()
     loosens: tuple[str, ...] = ()
     has_source: bool = True
     always: bool = False
+    is_whole: bool = False
 
     @property
     def column_names(self) -> tuple[str, ...]:
         """Names of the stored columns without `row_hash`."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def day_of_row(self) -> str | None:
+        """The column that tells which day a row belongs to, if there is one."""
+        return self.day_column or ("silver_partition" if "silver_partition" in self.column_names else None)
 
     @property
     def dimension_references(self) -> dict[str, str]:
@@ -166,8 +199,9 @@ class GoldTable:
 
     @property
     def inferring(self) -> dict[str, str]:
-        """The references whose members it may infer; a mart only meets members its facts have."""
-        return {} if self.kind == "mart" else self.dimension_references
+        """The references whose members it may infer; one computed from Gold only meets members its facts have."""
+        from_gold = all(consumed.entity.startswith(("dim_", "fct_")) for consumed in self.consumes)
+        return {} if from_gold else self.dimension_references
 
     @property
     def has_members(self) -> bool:
@@ -179,7 +213,14 @@ class GoldTable:
         """Hash of what its definition in the database depends on: a change needs another table."""
         columns = [(c.name, c.type, c.nullable, c.references) for c in self.columns]
         return _digest(
-            columns, self.primary_key, self.partition_column, self.unique, self.checks, self.indexes, self.brin
+            columns,
+            self.primary_key,
+            self.partition_column,
+            self.unique,
+            self.checks,
+            self.excludes,
+            self.indexes,
+            self.brin,
         )
 
     @property
@@ -193,6 +234,7 @@ class GoldTable:
             self.all_ids,
             self.expand,
             self.waiting,
+            self.horizon,
             self.consumes,
             self.scope_value,
             keys.CREATE_FUNCTIONS,
@@ -203,6 +245,9 @@ class GoldTable:
         """Hash of the whole declaration, words included."""
         return _digest(self)
 
+
+ALL = "all"
+"""The scope id of a table that is computed as a whole; its facts tell it under this value."""
 
 UNMANAGED = frozenset({"dim_date", "dim_source"})
 """Dimensions without members of one source: the calendar and the list of sources."""

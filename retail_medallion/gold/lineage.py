@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any, cast
 
@@ -27,7 +28,7 @@ def column_lineage(name: str) -> dict[str, frozenset[str]]:
         ModelError: There is no such table, or its SQL cannot be read.
     """
     table = gold_table(name)
-    text = table.select.replace("{scope}", "given_scope").replace("%(source)s", "'source'")
+    text = re.sub(r"%\(\w+\)s", "'parameter'", table.select.replace("{scope}", "given_scope"))
     try:
         scope = build_scope(sqlglot.parse_one(text, dialect="postgres"))
     except SqlglotError as error:

@@ -33,6 +33,12 @@ WHERE source_system = %(source)s AND partition_date = %(day)s AND {role} IS NOT 
 
 _MENTION_IDS = "INSERT INTO pg_temp.gold_wanted SELECT {role}, id FROM ({mentions}) mentioned"
 
+_NOTHING = """
+SELECT NOT EXISTS (SELECT FROM meta.pending WHERE consumer = %(consumer)s AND source_system = %(source)s)
+   AND NOT EXISTS (SELECT FROM meta.reflected
+                   WHERE consumer = %(consumer)s AND source_system = %(source)s AND partition_date = %(day)s)
+"""
+
 _REFLECTED = """
 SELECT EXISTS (SELECT FROM meta.reflected
                WHERE consumer = %(consumer)s AND source_system = %(source)s AND partition_date = %(day)s)
@@ -70,6 +76,16 @@ SELECT %(consumer)s, source_system, %(everything)s, '' FROM silver_meta.source
 WHERE %(source)s IS NULL OR source_system = %(source)s ORDER BY source_system
 ON CONFLICT (consumer, source_system, role, id) DO UPDATE SET seq = nextval('meta.pending_seq')
 """
+
+
+def nothing_wanted(cursor: Cursor, table: GoldTable, source: str, day: dt.date | None) -> bool:
+    """Whether nothing is pending, for no day or for one that was not reflected before; the day then counts as such."""
+    parameters = {"consumer": table.name, "source": source, "day": day}
+    cursor.execute(_NOTHING, parameters)
+    (nothing,) = _one(cursor)
+    if nothing and day is not None:
+        cursor.execute(_REMEMBER_REFLECTED, parameters)
+    return bool(nothing)
 
 
 def take(cursor: Cursor, table: GoldTable, source: str, day: dt.date | None) -> tuple[int, bool]:

@@ -87,6 +87,7 @@ def _alter(cursor: Cursor) -> list[str]:
         cursor.execute("DELETE FROM meta.consumer WHERE consumer = %s", (name,))
         cursor.execute("DELETE FROM meta.pending WHERE consumer = %s", (name,))
         cursor.execute("DELETE FROM meta.reflected WHERE consumer = %s", (name,))
+        cursor.execute("DELETE FROM meta.horizon_reached WHERE consumer = %s", (name,))
         cursor.execute("DELETE FROM meta.gold_declaration WHERE table_name = %s", (name,))
     for name, found in kept.items():
         run(cursor, TABLES[name], _changes(TABLES[name], found))

@@ -8,17 +8,23 @@ member the new rows refer to exists; delete, insert and update; tell the Gold ta
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 
 from retail_medallion.gold.definition import GoldTable
 from retail_medallion.gold.fragments import bare, is_used, names, of_source, placeholder_values, same_key, temporary
+from retail_medallion.gold.horizon import data_horizon
 from retail_medallion.gold.keys import NOT_APPLICABLE
+from retail_medallion.gold.news import tell, tell_everything
 from retail_medallion.gold.registry import TABLES
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812 a class, whatever psycopg2 calls it
+
+
+_TOLD_ONE_BY_ONE = 1000
+"""Changed rows of a recomputed source up to which its readers are told of each."""
 
 
 @dataclass
@@ -44,11 +50,16 @@ class Refresh:
     Args:
         cursor: Cursor of the transaction; its locks are already held.
         source: Code of the source.
+
+    Attributes:
+        parameters: Of every statement: the source and the data horizon, read once, so that all statements of the
+            transaction judge by the same one; and the horizon the table was last written at.
+        changes: What was changed so far.
     """
 
     def __init__(self, cursor: Cursor, source: str) -> None:
         self._cursor = cursor
-        self._parameters = {"source": source}
+        self.parameters: dict[str, Any] = {"source": source, "horizon": data_horizon(cursor, source), "reached": None}
         self.changes = Changes()
         # Text of rows goes into their hash: it may not depend on the session's settings.
         cursor.execute(
@@ -59,7 +70,7 @@ class Refresh:
 
     def run(self, template: str, **parts: sql.Composable) -> int:
         """Execute a statement; the number of rows it touched."""
-        self._cursor.execute(sql.SQL(template).format(**parts), self._parameters)
+        self._cursor.execute(sql.SQL(template).format(**parts), self.parameters)
         return self._cursor.rowcount
 
     def count(self, template: str, **parts: sql.Composable) -> int:
@@ -103,10 +114,10 @@ class Refresh:
         matches = same_key(table)
         self.run("DROP TABLE IF EXISTS {gone}", gone=gone)
         self.run(
-            "CREATE TEMP TABLE {name} ON COMMIT DROP AS SELECT t.* FROM {target} t"
+            "CREATE TEMP TABLE {name} ON COMMIT DROP AS SELECT t.* FROM {stored} t"
             " WHERE {belongs} AND NOT EXISTS (SELECT FROM {staged} s WHERE {same_key})",
             name=bare(gone),
-            target=target,
+            stored=self._stored(table, whole=whole),
             belongs=self._belongs(table, whole=whole),
             staged=staged,
             same_key=matches,
@@ -118,14 +129,18 @@ class Refresh:
             target=target,
             same_key=matches,
         )
-        if not removed and not self.count("SELECT count(*) FROM {staged}", staged=staged):
+        changed = removed + self.count("SELECT count(*) FROM {staged}", staged=staged)
+        if not changed:
             return 0, 0
         self._ensure_members(table)
         replaced = sql.SQL(
             "SELECT t.* FROM {target} t JOIN {staged} s ON {same_key} UNION ALL SELECT * FROM {gone}"
         ).format(target=target, staged=staged, same_key=matches, gone=gone)
         self._remember_released(table, replaced)
-        self._notify(table, replaced, staged)
+        if whole and changed > _TOLD_ONE_BY_ONE:
+            tell_everything(self.run, table)
+        else:
+            tell(self.run, table, replaced, staged)
         if removed:
             self._remove(table, gone)
         return self._upsert(table), removed
@@ -227,8 +242,13 @@ class Refresh:
             key=key,
         )
 
+    def _stored(self, table: GoldTable, *, whole: bool) -> sql.Composable:
+        if whole or table.stored is None:
+            return sql.Identifier("gold", table.name)
+        return sql.SQL("({})").format(sql.SQL(table.stored).format(scope=temporary("scope", table)))
+
     def _belongs(self, table: GoldTable, *, whole: bool) -> sql.Composable:
-        if whole:
+        if whole or table.stored is not None:
             return of_source(table)
         return sql.SQL("{source} AND t.{column} IN (SELECT {value} FROM {scope})").format(
             source=of_source(table),
@@ -269,25 +289,6 @@ class Refresh:
                 replaced=replaced,
             )
 
-    def _notify(self, table: GoldTable, replaced: sql.Composable, staged: sql.Identifier | None) -> None:
-        for told in table.notifies:
-            images = sql.SQL("SELECT r.{role} AS id FROM ({replaced}) r").format(
-                role=sql.Identifier(told.role), replaced=replaced
-            )
-            if staged is not None:
-                images += sql.SQL(" UNION SELECT s.{role} FROM {staged} s").format(
-                    role=sql.Identifier(told.role), staged=staged
-                )
-            self.run(
-                "INSERT INTO meta.pending (consumer, source_system, role, id)"
-                " SELECT {consumer}, %(source)s, {role}, images.id::text FROM ({images}) images"
-                " GROUP BY images.id::text ORDER BY 4"
-                " ON CONFLICT (consumer, source_system, role, id) DO UPDATE SET seq = nextval('meta.pending_seq')",
-                consumer=sql.Literal(told.consumer),
-                role=sql.Literal(told.role),
-                images=images,
-            )
-
     def _remove(self, table: GoldTable, gone: sql.Identifier) -> None:
         key = sql.Identifier(table.primary_key[0])
         for name in table.cascades:
@@ -297,7 +298,7 @@ class Refresh:
                 child=sql.Identifier("gold", name), key=key, gone=gone
             )
             self._remember_released(child, orphans)
-            self._notify(child, orphans, None)
+            tell(self.run, child, orphans, None)
             self.changes.removed += self.run(
                 "DELETE FROM {child} t WHERE t.{key} IN (SELECT g.{key} FROM {gone} g)",
                 child=sql.Identifier("gold", name),

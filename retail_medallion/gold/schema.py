@@ -31,6 +31,12 @@ COMMENT ON TABLE meta.gold_declaration IS 'The declaration each Gold table was m
 CREATE TABLE IF NOT EXISTS meta.reflected (
     consumer text, source_system text, partition_date date, PRIMARY KEY (consumer, source_system, partition_date));
 COMMENT ON TABLE meta.reflected IS 'Days a Gold table was materialised for; a day that comes again is recomputed.';
+CREATE TABLE IF NOT EXISTS meta.horizon_reached (
+    consumer text, source_system text, horizon date NOT NULL, PRIMARY KEY (consumer, source_system));
+COMMENT ON TABLE meta.horizon_reached IS
+    'Data horizon a Gold table was last written at, where its rows depend on it.';
+-- Exclusion constraints compare keys as well as ranges.
+CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA meta;
 CREATE INDEX IF NOT EXISTS transactions_by_sale_id ON silver.transactions (source_system, sale_id);
 CREATE INDEX IF NOT EXISTS product_categories_by_parent_category_id
     ON silver.product_categories (source_system, parent_category_id)

@@ -81,6 +81,7 @@ def parts(table: GoldTable) -> list[Part]:
         for number, unique in enumerate(table.unique)
     ]
     found += [_part(table, c.name, sql.SQL("CHECK ({})").format(sql.SQL(c.condition))) for c in table.checks]
+    found += [_part(table, e.name, sql.SQL("EXCLUDE {}").format(sql.SQL(e.definition))) for e in table.excludes]
     return [*found, *_indexes(table), *[_foreign_key(table, c) for c in table.columns if c.references]]
 
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from retail_medallion.errors import ConfigurationError
-from retail_medallion.gold import pending
+from retail_medallion.gold import horizon, pending
 from retail_medallion.gold.definition import GoldTable
-from retail_medallion.gold.fragments import cursor_of
+from retail_medallion.gold.fragments import cursor_of, of_source
 from retail_medallion.gold.months import ensure_months
-from retail_medallion.gold.refresh import Refresh
+from retail_medallion.gold.refresh import Changes, Refresh
 from retail_medallion.gold.registry import TABLES, table, writing_lock, written_with
 from retail_medallion.storage.partitioned import PartitionReport
 
@@ -40,21 +40,21 @@ class GoldWriter:
         self._table = table(name)
         self._source = source_system
 
-    def locks(self, partition: str) -> Sequence[str]:  # noqa: ARG002 every day of a table shares its locks
+    def locks(self, partition: str | None) -> Sequence[str]:  # noqa: ARG002 every day of a table shares its locks
         """The locks of this table and of every table whose rows it may write, of this source only."""
         return [writing_lock(name, self._source) for name in written_with(self._table.name)]
 
-    def write(self, connection: sa.Connection, partition: str) -> PartitionReport:
+    def write(self, connection: sa.Connection, partition: str | None) -> PartitionReport:
         """Bring the table up to date.
 
         Args:
             connection: Connection in a READ COMMITTED transaction that holds the locks and has read nothing yet.
-            partition: The day, as YYYY-MM-DD.
+            partition: The day, as YYYY-MM-DD; None for a table that is computed as a whole.
 
         Raises:
             ConfigurationError: The source was never registered in Silver.
         """
-        return self._bring_up_to_date(connection, dt.date.fromisoformat(partition))
+        return self._bring_up_to_date(connection, None if partition is None else dt.date.fromisoformat(partition))
 
     def recompute(self, connection: sa.Connection) -> PartitionReport:
         """Compute every row of the source anew, for no day; otherwise as `write`."""
@@ -64,15 +64,19 @@ class GoldWriter:
 
     def _bring_up_to_date(self, connection: sa.Connection, day: dt.date | None) -> PartitionReport:
         with cursor_of(connection) as cursor:
-            refresh = Refresh(cursor, self._source)
             self._require_source(cursor)
+            if self._is_up_to_date(cursor, day):
+                return self._report(cursor, day, Changes())
+            refresh = Refresh(cursor, self._source)
+            refresh.parameters["reached"] = horizon.reached(cursor, self._table, self._source)
             taken, everything = pending.take(cursor, self._table, self._source, day)
+            moved = self._horizon_moved(refresh)
             whole = everything or self._table.always
-            scope = refresh.open_scope(self._table, self._scope_ids(whole=whole))
+            scope = refresh.open_scope(self._table, self._scope_ids(whole=whole, moved=moved))
             wanted = refresh.count("SELECT count(*) FROM {scope}", scope=scope)
-            waiting = 0
+            whole = whole or (self._table.is_whole and wanted > 0)
             if wanted or whole:
-                self._make_months(cursor, scope)
+                self._make_months(cursor, refresh, scope)
                 self._lock_tables(cursor)
                 self._ensure_source(cursor, refresh)
                 if self._table.name == "dim_source":
@@ -81,25 +85,50 @@ class GoldWriter:
                 refresh.changes.written += written
                 refresh.changes.removed += removed
                 refresh.release()
-            if taken:
-                waiting = pending.settle(cursor, self._table, self._source, scope)
-            changes = refresh.changes
-            rows, size = (changes.written, None) if day is None else self._rows_of(cursor, day)
-            skipped = not (changes.written or changes.removed or changes.inferred or changes.released)
-            return PartitionReport(
-                rows=rows,
-                metadata={
-                    "pending_keys": taken,
-                    "recomputed": wanted,
-                    "written": changes.written,
-                    "removed": changes.removed,
-                    "inferred_members": changes.inferred,
-                    "released_members": changes.released,
-                    "waiting_for_parent": waiting,
-                },
-                skipped=skipped,
-                bytes=None if skipped else size,
-            )
+            waiting = pending.settle(cursor, self._table, self._source, scope) if taken else 0
+            if moved:
+                horizon.remember(cursor, self._table, self._source, refresh.parameters["horizon"])
+            return self._report(cursor, day, refresh.changes, taken=taken, wanted=wanted, waiting=waiting)
+
+    def _is_up_to_date(self, cursor: Cursor, day: dt.date | None) -> bool:
+        """Whether there is nothing to do, said by two small queries: most tables of most days."""
+        if self._table.always:
+            return False
+        if self._table.horizon is not None:
+            known = horizon.reached(cursor, self._table, self._source)
+            if horizon.data_horizon(cursor, self._source) != known:
+                return False
+        return pending.nothing_wanted(cursor, self._table, self._source, day)
+
+    def _horizon_moved(self, refresh: Refresh) -> bool:
+        return self._table.horizon is not None and refresh.parameters["horizon"] != refresh.parameters["reached"]
+
+    def _report(
+        self,
+        cursor: Cursor,
+        day: dt.date | None,
+        changes: Changes,
+        *,
+        taken: int = 0,
+        wanted: int = 0,
+        waiting: int = 0,
+    ) -> PartitionReport:
+        rows, size = (changes.written, None) if day is None else self._rows_of(cursor, day)
+        skipped = not (changes.written or changes.removed or changes.inferred or changes.released)
+        return PartitionReport(
+            rows=rows,
+            metadata={
+                "pending_keys": taken,
+                "recomputed": wanted,
+                "written": changes.written,
+                "removed": changes.removed,
+                "inferred_members": changes.inferred,
+                "released_members": changes.released,
+                "waiting_for_parent": waiting,
+            },
+            skipped=skipped,
+            bytes=None if skipped else size,
+        )
 
     def _require_source(self, cursor: Cursor) -> None:
         cursor.execute("SELECT FROM silver_meta.source WHERE source_system = %s", (self._source,))
@@ -111,17 +140,20 @@ class GoldWriter:
                 fix=f"Materialise the Silver assets of {self._source} first.",
             )
 
-    def _scope_ids(self, *, whole: bool) -> sql.Composable:
+    def _scope_ids(self, *, whole: bool, moved: bool) -> sql.Composable:
         if whole:
             return sql.SQL(self._table.all_ids)
-        if self._table.expand is not None:
-            return sql.SQL(self._table.expand).format(wanted=pending.WANTED)
-        return sql.SQL("SELECT id FROM {}").format(pending.WANTED)
+        ids = sql.SQL(self._table.expand or "SELECT id FROM {wanted}").format(wanted=pending.WANTED)
+        if moved and self._table.horizon is not None:
+            return sql.SQL("SELECT id FROM ({}) wanted UNION SELECT id FROM ({}) moved").format(
+                ids, sql.SQL(self._table.horizon)
+            )
+        return ids
 
-    def _make_months(self, cursor: Cursor, scope: sql.Identifier) -> None:
+    def _make_months(self, cursor: Cursor, refresh: Refresh, scope: sql.Identifier) -> None:
         if self._table.months is None:
             return
-        cursor.execute(sql.SQL(self._table.months).format(scope=scope), {"source": self._source})
+        refresh.run(self._table.months, scope=scope)
         ensure_months(cursor, self._table, [row[0] for row in cursor.fetchall()])
 
     def _lock_tables(self, cursor: Cursor) -> None:
@@ -151,19 +183,12 @@ class GoldWriter:
                     pending.mark_everything(cursor, other.name, self._source)
 
     def _rows_of(self, cursor: Cursor, day: dt.date) -> tuple[int, int]:
-        """Rows of the source that came from the day, and their bytes: of its Silver partition, of a mart's own day."""
-        of = "source_key = gold.member_key('sources', %(source)s, %(source)s)"
-        if self._table.has_members:
-            of = "source_system = %(source)s"
-        if "silver_partition" in self._table.column_names:
-            of += " AND silver_partition = %(day)s"
-        elif self._table.kind == "mart":
-            of += " AND sale_date = %(day)s"
-        else:
-            of = "true"
+        """Rows of the source that came from the day, and their bytes; all of its rows where they have no day."""
+        column = self._table.day_of_row
+        of_day = sql.SQL("true") if column is None else sql.SQL("t.{} = %(day)s").format(sql.Identifier(column))
         cursor.execute(
-            sql.SQL("SELECT count(*), coalesce(sum(pg_column_size(t.*)), 0) FROM {} t WHERE {}").format(
-                sql.Identifier("gold", self._table.name), sql.SQL(of)
+            sql.SQL("SELECT count(*), coalesce(sum(pg_column_size(t.*)), 0) FROM {} t WHERE {} AND {}").format(
+                sql.Identifier("gold", self._table.name), of_source(self._table), of_day
             ),
             {"source": self._source, "day": day},
         )

@@ -32,8 +32,8 @@ def gold_asset(mapping: Mapping, table: GoldTable) -> dg.AssetsDefinition:
             name: dg.AssetIn(key=keys.asset_key(source, keys.SILVER, name), dagster_type=_SELECTABLE) for name in silver
         },
         deps=[gold_key(source, TABLES[name]) for name in table.gold_inputs],
-        partitions_def=DAILY,
-        backfill_policy=RANGE_IN_ONE_RUN,
+        partitions_def=None if table.is_whole else DAILY,
+        backfill_policy=None if table.is_whole else RANGE_IN_ONE_RUN,
         io_manager_key="warehouse_io_manager",
         group_name=keys.group(source, keys.GOLD),
         tags=keys.tags(source, keys.GOLD),
@@ -43,7 +43,7 @@ def gold_asset(mapping: Mapping, table: GoldTable) -> dg.AssetsDefinition:
         required_resource_keys={"warehouse"},
         metadata={
             "postgres/table": f"gold.{table.name}",
-            "postgres/partition_column": _partition_column(table),
+            "postgres/partition_column": table.day_of_row or table.primary_key[0],
             "dagster/column_schema": dg.TableSchema(
                 columns=[
                     dg.TableColumn(
@@ -58,7 +58,8 @@ def gold_asset(mapping: Mapping, table: GoldTable) -> dg.AssetsDefinition:
         },
     )
     def gold(context: dg.AssetExecutionContext, **silver_tables: Any) -> GoldWriter:  # noqa: ARG001 read inside PostgreSQL
-        days_asked_for(context, mapping.source.first_day)
+        if not table.is_whole:
+            days_asked_for(context, mapping.source.first_day)
         context.resources.warehouse.prepare()
         context.resources.warehouse.refresh_statistics(
             [
@@ -89,11 +90,6 @@ def shared_tables() -> list[dg.AssetSpec]:
 def gold_key(source: str, table: GoldTable) -> dg.AssetKey:
     """The asset key of a Gold table for a source; of the one shared table where it knows no source."""
     return keys.asset_key(source if table.has_source else keys.SHARED, keys.GOLD, table.name)
-
-
-def _partition_column(table: GoldTable) -> str:
-    names = [column.name for column in table.columns]
-    return next(name for name in ("silver_partition", "sale_date", "last_partition") if name in names)
 
 
 def _description(table: GoldTable) -> str:

@@ -79,13 +79,14 @@ class PartitionWriter(Protocol):
 
     The IO manager opens one transaction per partition, takes the locks in sorted order before anything is read, calls
     :meth:`write` and commits. After a deadlock, a serialisation failure or a lost connection it calls :meth:`write`
-    again in a new transaction, so a writer keeps no state from one call to the next.
+    again in a new transaction, so a writer keeps no state from one call to the next. An asset without partitions is
+    written once, as the partition None.
     """
 
-    def locks(self, partition: str) -> Sequence[str]:
+    def locks(self, partition: str | None) -> Sequence[str]:
         """Name the advisory transaction locks this partition's write needs."""
         ...
 
-    def write(self, connection: sa.Connection, partition: str) -> PartitionReport:
+    def write(self, connection: sa.Connection, partition: str | None) -> PartitionReport:
         """Write one partition on ``connection``; never commit or roll back there."""
         ...

@@ -127,7 +127,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         elif isinstance(obj, sa.SelectBase | sa.FromClause):
             yield from self._records(target, self.store.replace_by_query(target, extent, obj))
         elif isinstance(obj, PartitionWriter):
-            yield from self._written(target, _some(keys, obj), obj)
+            yield from self._written(target, [None] if keys is None else keys, obj)
         else:
             raise ConfigurationError(
                 f"{type(obj).__name__} cannot be stored in PostgreSQL",
@@ -147,14 +147,16 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             yield from self._records(target, stored, part.metadata)
         handover.finish()
 
-    def _written(self, target: TableTarget, keys: Sequence[str], writer: PartitionWriter) -> Iterator[PartitionRecord]:
+    def _written(
+        self, target: TableTarget, keys: Sequence[str | None], writer: PartitionWriter
+    ) -> Iterator[PartitionRecord]:
         columns: Sequence[TableColumn] | None = None
         for key in keys:
             report, seconds = self.store.write(target, key, writer)
             # After the first write, because a writer may create its table.
             columns = columns or self.store.columns(target.table)
             told = self._metadata(target, seconds, columns)
-            told["dagster/partition_row_count"] = report.rows
+            told["dagster/row_count" if key is None else "dagster/partition_row_count"] = report.rows
             if report.bytes is not None:
                 told["bytes"] = report.bytes
             if report.skipped:

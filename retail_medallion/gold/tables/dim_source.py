@@ -49,4 +49,5 @@ GROUP BY s.source_system
     ),
     unique=(("source_system",),),
     always=True,
+    day_column="last_partition",
 )

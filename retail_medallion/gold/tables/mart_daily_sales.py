@@ -78,6 +78,7 @@ SELECT sale_date::text FROM gold.fct_sale_item
 WHERE source_key = gold.member_key('sources', %(source)s, %(source)s) AND silver_partition = %(day)s::date
 """,
     gold_inputs=("fct_sale", "fct_sale_item"),
+    day_column="sale_date",
     checks=(
         Check("line_count_positive", "line_count > 0"),
         Check("units_not_negative", "units >= 0"),

@@ -139,14 +139,14 @@ class TableStore:
         rows, sizes = ({key: counted[i] for key, counted in counts.items()} for i in (0, 1))
         return Stored(rows, sizes, time.monotonic() - started, columns)
 
-    def write(self, target: TableTarget, key: str, writer: PartitionWriter) -> tuple[PartitionReport, float]:
+    def write(self, target: TableTarget, key: str | None, writer: PartitionWriter) -> tuple[PartitionReport, float]:
         """Let a writer write one partition in a transaction of its own; gives its report and the seconds it took."""
         started = time.monotonic()
         report = in_transaction(
             self.engine,
             writer.locks(key),
             lambda connection: writer.write(connection, key),
-            where=f"table {target.table}, partition {key}",
+            where=f"table {target.table}, {Extent() if key is None else Extent([key])}",
             lock_timeout_seconds=self._lock_timeout_seconds,
         )
         return report, time.monotonic() - started
