@@ -136,7 +136,7 @@ def _missing_column(connection: sa.Connection, schema: str, table: str, column: 
     def add(operations: Operations) -> None:
         operations.add_column(table, new, schema=schema)
 
-    if not column.nullable and _has(connection, schema, table):
+    if not column.nullable and column.server_default is None and _has(connection, schema, table):
         what = f"the column is missing ({kind}); it is required, and the table has rows"
         return Difference(place, what, stops_runs=True)
     return Difference(place, f"the column is missing ({kind})", stops_runs=True, apply=add)

@@ -251,6 +251,13 @@ pending = sa.Table(
     sa.Column("role", sa.Text(), primary_key=True),
     sa.Column("id", sa.Text(), primary_key=True),
     sa.Column("seq", sa.BigInteger(), PENDING_SEQUENCE, nullable=False, server_default=PENDING_SEQUENCE.next_value()),
+    sa.Column(
+        "since",
+        pg.TIMESTAMP(timezone=True),
+        nullable=False,
+        server_default=sa.text("now()"),
+        comment="when it became pending; a further change raises seq and leaves it",
+    ),
     schema="meta",
     comment="Keys whose change a consumer has not taken up yet. Empty means up to date.",
 )

@@ -146,6 +146,27 @@ def test_the_recomputation_does_not_mind_where_a_column_stands(filled: Warehouse
         assert differing_rows(connection, "a", model.entity("sale_items")) == 1
 
 
+def test_a_queue_from_before_keys_had_a_time_gets_one_that_later_changes_leave(filled: Warehouse) -> None:
+    execute(filled, "ALTER TABLE meta.pending DROP COLUMN since; DELETE FROM migrations.shape")
+    pending = filled.rows("SELECT consumer, role, id, seq FROM meta.pending ORDER BY seq")
+    assert pending
+    with filled.engine.begin() as connection, pytest.raises(SchemaDriftError):
+        prepare(connection, MODEL)
+    assert told(filled.engine, MODEL) == ["meta.pending.since: the column is missing (timestamp)"]
+    assert filled.rows("SELECT consumer, role, id, seq FROM meta.pending ORDER BY seq") == pending
+    with filled.engine.begin() as connection:
+        assert compare(connection, MODEL) == []
+
+    execute(filled, "UPDATE meta.pending SET since = since - interval '1 day'")
+    since = dict(filled.rows("SELECT ROW(consumer, role, id)::text, since FROM meta.pending"))
+    filled.write(DAYS[0], Day({"1": ("U", "A", 9), "2": ("U", "B", 9), "3": ("U", "C", 3)}))
+    raised = filled.rows("SELECT consumer, role, id, seq FROM meta.pending WHERE id = 'A' ORDER BY seq")
+    assert min(seq for *_, seq in raised) > max(seq for *_, seq in pending)
+    kept = dict(filled.rows("SELECT ROW(consumer, role, id)::text, since FROM meta.pending"))
+    assert {name: kept[name] for name in since} == since
+    assert {at > max(since.values()) for name, at in kept.items() if name not in since} == {True}
+
+
 def test_a_new_entity_is_added(filled: Warehouse, tmp_path: Path) -> None:
     from retail_medallion.model import load_model
 
