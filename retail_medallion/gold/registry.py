@@ -8,6 +8,7 @@ from retail_medallion.errors import ModelError
 from retail_medallion.gold.definition import GoldTable
 from retail_medallion.gold.tables import (
     dim_category,
+    dim_coupon,
     dim_customer,
     dim_date,
     dim_location,
@@ -15,6 +16,7 @@ from retail_medallion.gold.tables import (
     dim_product,
     dim_source,
     dim_supplier,
+    fct_coupon_redemption,
     fct_sale,
     fct_sale_item,
     fct_transaction,
@@ -32,9 +34,11 @@ TABLES: Mapping[str, GoldTable] = {
         dim_location,
         dim_customer,
         dim_payment_method,
+        dim_coupon,
         fct_sale,
         fct_sale_item,
         fct_transaction,
+        fct_coupon_redemption,
         mart_daily_sales,
     )
 }

@@ -70,6 +70,18 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "occurred_at": NOON,
         "business_date": DAY,
     },
+    "coupons": {"discount_type": "percentage", "applies_to": "order", "status": "active"},
+    "loyalty_transactions": {"transaction_type": "earn", "points": 10, "occurred_at": NOON, "business_date": DAY},
+    "product_reviews": {
+        "rating": 4,
+        "rating_raw": 4,
+        "rating_scale_max": 5,
+        "status": "published",
+        "helpful_count": 0,
+        "unhelpful_count": 0,
+        "submitted_at": NOON,
+        "business_date": DAY,
+    },
 }
 
 

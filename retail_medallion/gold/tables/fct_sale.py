@@ -12,7 +12,7 @@ from retail_medallion.gold.definition import (
     Notifies,
     provenance_columns,
 )
-from retail_medallion.gold.tables.sale_lines import SALE_LINES
+from retail_medallion.gold.tables.sale_lines import SALE_LINES, STATED_DIRECTION
 
 _MONEY = "numeric(18,4)"
 
@@ -102,8 +102,9 @@ SELECT gold.member_key('sales', s.source_system, s.sale_id) AS sale_key,
        s.currency_code::text AS currency_code,
        coalesce(lines.item_count, 0) AS item_count, coalesce(lines.units, 0) AS units,
        coalesce(s.subtotal_amount, lines.gross_amount, 0) AS gross_amount,
-       s.discount_amount * coalesce(lines.direction,
-           CASE WHEN s.sale_type = 'return' OR s.total_amount < 0 THEN -1 ELSE 1 END) AS discount_amount,
+       s.discount_amount * coalesce(lines.direction, """
+    + STATED_DIRECTION
+    + """) AS discount_amount,
        s.tax_amount, s.shipping_amount, s.other_amount, s.total_amount,
        coalesce(lines.net_revenue, s.total_amount - s.tax_amount - s.shipping_amount - s.other_amount) AS net_revenue,
        lines.cost_amount, lines.net_revenue - lines.cost_amount AS margin_amount,
@@ -137,6 +138,6 @@ LEFT JOIN payments ON payments.sale_id = s.sale_id
         (("source_key", "silver_partition"), ()),
     ),
     brin=("sale_date",),
-    cascades=("fct_sale_item",),
+    cascades=("fct_sale_item", "fct_coupon_redemption"),
     loosens=("fct_transaction",),
 )

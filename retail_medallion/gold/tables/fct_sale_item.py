@@ -45,6 +45,7 @@ GROUP BY p.product_key, p.product_name, i.currency_code ORDER BY 4 DESC LIMIT 20
         Column(
             "location_key", "uuid", "where the goods came from, else the selling location", references="dim_location"
         ),
+        Column("coupon_key", "uuid", "coupon used on the line itself", references="dim_coupon"),
         Column("currency_code", "text", "currency of all amounts"),
         Column("quantity", "numeric(18,3)", "units; negative on return lines"),
         Column("returned_quantity", "numeric(18,3)", "units returned later, where the source counts them on the line"),
@@ -86,6 +87,7 @@ SELECT gold.member_key('sale_items', i.source_system, i.sale_item_id) AS sale_it
        gold.member_key('customers', i.source_system, s.customer_id) AS customer_key, s.customer_id AS customer_key_of,
        gold.member_key('inventory_locations', i.source_system, coalesce(i.location_id, s.location_id)) AS location_key,
        coalesce(i.location_id, s.location_id) AS location_key_of,
+       gold.member_key('coupons', i.source_system, i.coupon_id) AS coupon_key, i.coupon_id AS coupon_key_of,
        s.currency_code::text AS currency_code,
        l.quantity, i.returned_quantity, i.unit_price,
        l.gross_amount, l.line_discount, l.allocated_discount, l.tax_amount,
@@ -116,7 +118,7 @@ WHERE EXISTS (SELECT FROM silver.sale_items i
 """,
     notifies=(Notifies("mart_daily_sales", "sale_date"),),
     silver_inputs=("sale_items", "sales"),
-    gold_inputs=("dim_source", "dim_date", "dim_product", "dim_customer", "dim_location", "fct_sale"),
+    gold_inputs=("dim_source", "dim_date", "dim_product", "dim_customer", "dim_location", "dim_coupon", "fct_sale"),
     months="""
 SELECT DISTINCT date_trunc('month', s.business_date)::date
 FROM {scope} scope JOIN silver.sales s ON s.source_system = %(source)s AND s.sale_id = scope.id

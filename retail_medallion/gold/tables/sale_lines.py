@@ -1,4 +1,4 @@
-"""The lines of the sales in scope with their signed amounts, shared by the two facts that add them up.
+"""The lines of the sales in scope with their signed amounts, shared by the facts that add them up.
 
 Signs: a return line counts negative in units, gross, discount, tax and cost, whatever sign the source gave it; every
 other line counts as it stands.
@@ -15,12 +15,14 @@ Net revenue is without tax, and without what is not revenue: shipping, deposits 
 
 from __future__ import annotations
 
-SALE_LINES = """
+STATED_DIRECTION = "CASE WHEN s.sale_type = 'return' OR s.total_amount < 0 THEN -1 ELSE 1 END"
+"""Direction of a sale `s` whose lines do not tell it: -1 for a return, else 1."""
+
+DOCUMENT_LINES = f"""
 line AS (
-    SELECT i.source_system, i.sale_id, i.sale_item_id, i.line_type, i.discount_amount,
-           s.discount_amount AS sale_discount,
-           s.sale_type, s.total_amount, s.tax_included, gold.minor_digits(s.currency_code) AS currency_digits,
-           i.line_type = 'return' AS is_return,
+    SELECT i.source_system, i.sale_id, i.sale_item_id, i.coupon_id, i.line_type, i.discount_amount,
+           s.discount_amount AS sale_discount, s.tax_included, {STATED_DIRECTION} AS stated_direction,
+           gold.minor_digits(s.currency_code) AS currency_digits,
            i.line_type NOT IN ('shipping', 'fee', 'deposit') AS is_merchandise,
            i.line_type NOT IN ('shipping', 'deposit', 'gift_card') AS bears_revenue,
            i.quantity * CASE WHEN i.line_type = 'return' THEN -1 ELSE 1 END AS quantity,
@@ -30,21 +32,28 @@ line AS (
            CASE WHEN i.unit_cost IS NOT NULL
                 THEN round(i.quantity * i.unit_cost, 4) * CASE WHEN i.line_type = 'return' THEN -1 ELSE 1 END
                 WHEN i.line_type NOT IN ('sale', 'return', 'unknown') THEN 0 END AS cost_amount
-    FROM {scope} scope
+    FROM {{scope}} scope
     JOIN silver.sales s ON s.source_system = %(source)s AND s.sale_id = scope.id AND NOT s.is_deleted AND NOT s.is_test
     JOIN silver.sale_items i ON i.source_system = s.source_system AND i.sale_id = s.sale_id AND NOT i.is_deleted
 ), document AS (
     SELECT line.*,
-           CASE WHEN sum(gross_amount) OVER sale < 0 THEN -1 WHEN sum(gross_amount) OVER sale > 0 THEN 1
-                WHEN sale_type = 'return' OR total_amount < 0 THEN -1 ELSE 1 END AS direction,
+           coalesce(nullif(sign(sum(gross_amount) OVER sale), 0), stated_direction) AS direction
+    FROM line WINDOW sale AS (PARTITION BY sale_id)
+)"""  # noqa: S608 constants only
+"""Common table expressions; `document` has one row per line that counts, with the direction of its sale."""
+
+SALE_LINES = (
+    DOCUMENT_LINES  # noqa: S608 constants only
+    + """, order_level AS (
+    SELECT document.*,
            greatest(sale_discount - sum(discount_amount) OVER sale, 0) AS order_discount,
            greatest(currency_digits, min_scale(sale_discount - sum(discount_amount) OVER sale)) AS digits
-    FROM line WINDOW sale AS (PARTITION BY sale_id)
+    FROM document WINDOW sale AS (PARTITION BY sale_id)
 ), weighed AS (
-    SELECT document.*, trunc(order_discount * 10::numeric ^ digits) AS coins,
+    SELECT order_level.*, trunc(order_discount * 10::numeric ^ digits) AS coins,
            CASE WHEN is_merchandise
                 THEN greatest(trunc(gross_amount * direction * 10000), 0) ELSE 0 END AS weight
-    FROM document
+    FROM order_level
 ), balanced AS (
     SELECT weighed.*,
            CASE WHEN sum(weight) OVER sale = 0 THEN 1 ELSE weight END AS share,
@@ -67,4 +76,5 @@ line AS (
     FROM shared_out
 )
 """
-"""Common table expressions; the last one, `sale_line`, has one row per line that counts."""
+)
+"""Common table expressions; the last one, `sale_line`, has one row per line that counts with its share and revenue."""
