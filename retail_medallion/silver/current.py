@@ -20,6 +20,8 @@ _JOIN_AGAIN = "SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin 
 def renew_current(cursor: Cursor, statements: EntityStatements, parameters: Mapping[str, Any]) -> int:
     """Recompute the rows of the keys in `pg_temp.affected`, and put what changed into the pending queue.
 
+    Keys in `pg_temp.revised` are told as well, under the role that asks for their states over time.
+
     Args:
         cursor: In a transaction that holds the lock of the entity and source.
         statements: The statements of the entity.
@@ -41,7 +43,8 @@ def renew_current(cursor: Cursor, statements: EntityStatements, parameters: Mapp
     cursor.execute(statements.remember_changes, parameters)
     cursor.execute("SELECT count(*) FROM pg_temp.changed")
     changed = _number(cursor)
-    if changed:
+    cursor.execute("SELECT count(*) FROM pg_temp.revised")
+    if changed or _number(cursor):
         cursor.execute(statements.insert_pending, parameters)
     return changed
 

@@ -79,9 +79,10 @@ _REDACT_REJECTED = """
 """
 
 _AFFECT = """
-    DROP TABLE IF EXISTS pg_temp.affected, pg_temp.before, pg_temp.changed;
+    DROP TABLE IF EXISTS pg_temp.affected, pg_temp.revised, pg_temp.before, pg_temp.changed;
     CREATE TEMP TABLE affected (id text PRIMARY KEY) ON COMMIT DROP;
-    INSERT INTO pg_temp.affected SELECT DISTINCT id FROM pg_temp.named WHERE differs
+    INSERT INTO pg_temp.affected SELECT DISTINCT id FROM pg_temp.named WHERE differs;
+    CREATE TEMP TABLE revised ON COMMIT DROP AS SELECT id FROM pg_temp.affected
 """
 
 

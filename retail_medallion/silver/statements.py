@@ -1,7 +1,8 @@
 """The SQL of writing a Silver partition and of recomputing the current state, one set per entity.
 
 The statements share temporary tables: `accepted`, `rejected` and `scope` hold the new content, `affected` the keys
-whose current state may change, `before` their rows as they were, `changed` those whose row is different now.
+whose current state may change, `before` their rows as they were, `changed` those whose row is different now, `revised`
+those whose state as of the day is.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from functools import cache
 from psycopg2 import sql
 
 from retail_medallion.model import Entity
+from retail_medallion.silver import news
 
 PROVENANCE = ("is_deleted", "deleted_at", "source_created_at", "source_updated_at", "record_hash")
 """Columns after the business columns that describe the state of the row; a difference in one of them is a change."""
@@ -46,7 +48,8 @@ _CREATE_STAGES = """
     CREATE TEMP TABLE rejected
         (block text, bronze_row bigint, source_key text, raw jsonb, mapped jsonb, reasons jsonb) ON COMMIT DROP;
     CREATE TEMP TABLE scope (scope_key text) ON COMMIT DROP;
-    CREATE TEMP TABLE affected (id text PRIMARY KEY) ON COMMIT DROP
+    CREATE TEMP TABLE affected (id text PRIMARY KEY) ON COMMIT DROP;
+    CREATE TEMP TABLE revised (id text) ON COMMIT DROP
 """
 
 _AFFECT_BY_PARTITION = """
@@ -148,31 +151,6 @@ _INSERT_CURRENT = """
         record_hash, load_id, bronze_row, ingested_at, dq_flags, extras, winner_partition, effective_partition)
 """
 
-_REMEMBER_CHANGES = """
-    CREATE TEMP TABLE changed ON COMMIT DROP AS
-    SELECT {before_links}, {after_links}
-    FROM pg_temp.before b
-    FULL JOIN (
-        SELECT {images} FROM {current} c JOIN pg_temp.affected a ON a.id = c.{key} WHERE c.source_system = %(source)s
-    ) n ON n.{key} = b.{key}
-    WHERE b IS DISTINCT FROM n
-"""
-
-# The ids are made distinct before each consumer gets its copy: many lines name few sales and fewer products.
-_INSERT_PENDING = """
-    INSERT INTO meta.pending (consumer, source_system, role, id)
-    SELECT m.consumer, %(source)s, named.role, named.id
-    FROM (
-        SELECT DISTINCT r.role, r.id
-        FROM pg_temp.changed x
-        CROSS JOIN LATERAL ({images_of_links}) r (role, id)
-        WHERE r.id IS NOT NULL AND r.role IN (SELECT c.role FROM meta.consumer c WHERE c.entity = %(entity)s)
-    ) named
-    JOIN meta.consumer m ON m.entity = %(entity)s AND m.role = named.role
-    ORDER BY 1, 2, 3, 4
-    ON CONFLICT (consumer, source_system, role, id) DO UPDATE SET seq = nextval('meta.pending_seq')
-"""
-
 _COUNT_PARTITION = """
     SELECT count(*), coalesce(sum(pg_column_size(v.*)), 0)
     FROM {versions} v WHERE source_system = %(source)s AND partition_date = %(day)s
@@ -195,6 +173,7 @@ class EntityStatements:
     remember_before: sql.Composed
     delete_current: sql.Composed
     insert_current: sql.Composed
+    remember_revised: sql.Composed
     remember_changes: sql.Composed
     insert_pending: sql.Composed
     count_partition: sql.Composed
@@ -228,36 +207,6 @@ def insert_rejected(**kept: sql.Composable) -> sql.Composed:
     return sql.SQL(_INSERT_REJECTED).format(**columns)
 
 
-def departed(key: str) -> str:
-    """The role under which a key is pending whose row is in the current table no more, not even as deleted."""
-    return f"departed_{key}"
-
-
-def _link_columns(entity: Entity) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The key and the columns with one key of another row, and those with a list of keys."""
-    links = [c.name for c in entity if c.standardise == "reference"]
-    lists = [c.name for c in entity if c.standardise == "reference_list"]
-    return (entity.key, *links), tuple(lists)
-
-
-def _images_of_links(links: tuple[str, ...], lists: tuple[str, ...]) -> sql.Composed:
-    """Query of (role, id) from a changed row `x`: the keys it named before and names now."""
-    single = [
-        sql.SQL("({}, {})").format(sql.Literal(name), sql.Identifier("x", f"{image}_{i}"))
-        for i, name in enumerate(links)
-        for image in ("before", "after")
-    ]
-    single.append(
-        sql.SQL("({}, CASE WHEN x.after_0 IS NULL THEN x.before_0 END)").format(sql.Literal(departed(links[0])))
-    )
-    several = [
-        sql.SQL("SELECT {}, unnest({})").format(sql.Literal(name), sql.Identifier("x", f"{image}_{i}"))
-        for i, name in enumerate(lists, start=len(links))
-        for image in ("before", "after")
-    ]
-    return sql.SQL(" UNION ALL ").join([sql.SQL("VALUES {}").format(sql.SQL(", ").join(single)), *several])
-
-
 @cache
 def _compose(
     entity_name: str,
@@ -283,19 +232,7 @@ def _compose(
         "current_document": sql.Identifier("c", document) if document else no_document,
         "document_of_u": sql.Identifier("u", document) if document else no_document,
         "images": identifiers([sql.Identifier("c", name) for name in (*links, *state)]),
-        "before_links": identifiers(
-            [
-                sql.SQL("{} AS {}").format(sql.Identifier("b", name), sql.Identifier(f"before_{i}"))
-                for i, name in enumerate(links)
-            ]
-        ),
-        "after_links": identifiers(
-            [
-                sql.SQL("{} AS {}").format(sql.Identifier("n", name), sql.Identifier(f"after_{i}"))
-                for i, name in enumerate(links)
-            ]
-        ),
-        "images_of_links": _images_of_links(single_links, list_links),
+        **news.parts(single_links, list_links),
     }
 
     def compose(*templates: str, only_affected: bool = True, up_to_day: bool = False) -> sql.Composed:
@@ -316,8 +253,9 @@ def _compose(
         remember_before=compose(_REMEMBER_BEFORE),
         delete_current=compose(_DELETE_CURRENT),
         insert_current=compose(_INSERT_CURRENT, _CURRENT_STATE),
-        remember_changes=compose(_REMEMBER_CHANGES),
-        insert_pending=compose(_INSERT_PENDING),
+        remember_revised=compose(news.REMEMBER_REVISED),
+        remember_changes=compose(news.REMEMBER_CHANGES),
+        insert_pending=compose(news.INSERT_PENDING),
         count_partition=compose(_COUNT_PARTITION),
         recompute_current=compose(_CURRENT_STATE, only_affected=False),
         current_as_of=compose(_CURRENT_STATE, only_affected=False, up_to_day=True),
@@ -330,6 +268,6 @@ def for_entity(entity: Entity) -> EntityStatements:
     return _compose(
         entity.entity,
         tuple(entity.columns),
-        *_link_columns(entity),
+        *news.link_columns(entity),
         documents[0] if documents else None,
     )

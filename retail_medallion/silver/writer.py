@@ -209,6 +209,7 @@ class SilverWriter:
             insert_rejected = self._redaction.insert_rejected
         cursor.execute(self._sql.affect_by_partition, parameters)
         cursor.execute(self._sql.affect_by_scope, parameters)
+        cursor.execute(self._sql.remember_revised, parameters)
         cursor.execute(self._sql.delete_partition, parameters)
         cursor.execute(self._sql.insert_partition, parameters)
         cursor.execute(insert_rejected, parameters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from retail_medallion.gold.registry import TABLES
 from retail_medallion.gold.schema import ensure_schema as ensure_gold
 from retail_medallion.gold.writer import GoldWriter
 from retail_medallion.model import load_model
+from retail_medallion.silver.news import version_of
 from retail_medallion.silver.schema import ensure_month
 from retail_medallion.silver.schema import ensure_schema as ensure_silver
 from retail_medallion.storage.partitioned import PartitionReport
@@ -163,7 +165,7 @@ class Warehouse:
 def write_silver(
     connection: sa.Connection, source: str, entity: str, id_: str, day: dt.date, values: dict[str, Any] | None
 ) -> None:
-    """Replace one current row and its version, and insert pending keys of both images."""
+    """Replace one current row and its version, and insert pending keys of both images and of a history that changed."""
     model = MODEL.entity(entity)
     ensure_month(connection, model, day)
     current, versions = sql.Identifier("silver", entity), sql.Identifier("silver_versions", entity)
@@ -175,6 +177,7 @@ def write_silver(
         )
         cursor.execute(image, (source, id_))
         images = cursor.fetchall()
+        known = _state_as_of(cursor, versions, model.key, source, id_, day)
         delete = sql.SQL("DELETE FROM {} WHERE source_system = %s AND {} = %s").format(current, key)
         cursor.execute(delete, (source, id_))
         delete = sql.SQL("DELETE FROM {} WHERE source_system = %s AND {} = %s AND partition_date = %s").format(
@@ -188,6 +191,7 @@ def write_silver(
                 "bronze_row": 0,
                 "ingested_at": NOON,
                 "dq_flags": [],
+                "record_hash": hashlib.sha256(repr(sorted(row.items())).encode()).hexdigest()[:32],
             }
             _insert(cursor, current, {**row, "winner_partition": day, "effective_partition": day})
             _insert(cursor, versions, {**row, "partition_date": day, "op": "U"})
@@ -196,6 +200,8 @@ def write_silver(
         roles = {
             (role, value) for image_ in images for role, value in zip(links, image_, strict=True) if value is not None
         }
+        if _state_as_of(cursor, versions, model.key, source, id_, day) != known:
+            roles.add((version_of(model.key), id_))
         for role, value in sorted(roles):
             cursor.execute(
                 "INSERT INTO meta.pending (consumer, source_system, role, id)"
@@ -204,6 +210,19 @@ def write_silver(
                 " ON CONFLICT (consumer, source_system, role, id) DO UPDATE SET seq = nextval('meta.pending_seq')",
                 {"s": source, "id": value, "e": entity, "r": role},
             )
+
+
+def _state_as_of(
+    cursor: Any, versions: sql.Identifier, key: str, source: str, id_: str, day: dt.date
+) -> tuple[Any, ...] | None:
+    """The hash of the state a key had at the end of a day."""
+    latest = sql.SQL(
+        "SELECT record_hash FROM {} WHERE source_system = %s AND {} = %s AND partition_date <= %s AND op = 'U'"
+        " ORDER BY partition_date DESC LIMIT 1"
+    ).format(versions, sql.Identifier(key))
+    cursor.execute(latest, (source, id_, day))
+    found: tuple[Any, ...] | None = cursor.fetchone()
+    return found
 
 
 def _insert(cursor: Any, table: sql.Identifier, row: dict[str, Any]) -> None:

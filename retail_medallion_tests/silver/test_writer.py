@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from retail_medallion.errors import DataContractError
 from retail_medallion.model import load_model
 from retail_medallion.silver import statements
+from retail_medallion.silver.news import version_of
 from retail_medallion.silver.schema import ensure_schema
 from retail_medallion.silver.writer import SilverPartition, SilverWriter
 from retail_medallion.storage.postgres.session import raw_connection
@@ -23,6 +24,7 @@ from retail_medallion_tests.silver.cells import cell
 
 MODEL = load_model()
 ITEMS = MODEL.entity("sale_items")
+VERSION_OF_LINE = version_of(ITEMS.key)
 DAYS = [dt.date(2026, 5, 30) + dt.timedelta(days=n) for n in range(4)]
 SOLD = {
     "line_type": "sale",
@@ -87,6 +89,25 @@ def oracle(record: dict[dt.date, Content]) -> State:
     return state
 
 
+History = dict[str, list[tuple[dt.date, Version]]]
+
+
+def histories(record: dict[dt.date, Content]) -> History:
+    """The states of each key in the order of days, without those that say what the one before says."""
+    found: History = {}
+    for day, content in sorted(record.items()):
+        for key, version in content.rows:
+            if version.op == "U" and (key not in found or found[key][-1][1] != version):
+                found.setdefault(key, []).append((day, version))
+    return found
+
+
+def as_of(record: dict[dt.date, Content], key: str, day: dt.date) -> Version | None:
+    """The state of a key at the end of a day."""
+    states = histories({d: content for d, content in record.items() if d <= day}).get(key)
+    return states[-1][1] if states else None
+
+
 class Warehouse:
     """A Silver database with one consumer of lines by line and by sale."""
 
@@ -94,7 +115,7 @@ class Warehouse:
         self.engine = engine
         with engine.begin() as connection:
             ensure_schema(connection, MODEL)
-            for role in ("sale_item_id", "sale_id"):
+            for role in ("sale_item_id", "sale_id", VERSION_OF_LINE):
                 connection.execute(
                     sa.text("INSERT INTO meta.consumer VALUES ('fct', 'sale_items', :role) ON CONFLICT DO NOTHING"),
                     {"role": role},
@@ -186,7 +207,7 @@ def test_after_any_schedule_the_current_state_is_what_the_versions_say(
     warehouse.clear()
     record: dict[dt.date, Content] = {}
     for day, content in schedule:
-        before = oracle(record)
+        before, replaced = oracle(record), record.get(day)
         record[day] = content
         after = oracle(record)
         warehouse.drain()
@@ -197,6 +218,11 @@ def test_after_any_schedule_the_current_state_is_what_the_versions_say(
             ("sale_id", image[key][0]) for key in changed for image in (before, after) if key in image
         }
         assert expected <= warehouse.pending()
+        earlier = {d: c for d, c in record.items() if d != day} | ({day: replaced} if replaced else {})
+        was, now = histories(earlier), histories(record)
+        revised = {key for role, key in warehouse.pending() if role == VERSION_OF_LINE}
+        assert {key for key in was.keys() | now.keys() if was.get(key) != now.get(key)} <= revised
+        assert revised == {key for key in "123" if as_of(earlier, key, day) != as_of(record, key, day)}
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -245,7 +271,22 @@ def test_a_line_that_moves_to_another_sale_is_news_for_both_sales(warehouse: War
     warehouse.write(cell(ITEMS, DAYS[0], [_line("1", "A")]))
     warehouse.drain()
     warehouse.write(cell(ITEMS, DAYS[1], [_line("1", "B")]))
-    assert {("sale_id", "A"), ("sale_id", "B"), ("sale_item_id", "1")} == warehouse.pending()
+    told = {("sale_id", "A"), ("sale_id", "B"), ("sale_item_id", "1"), (VERSION_OF_LINE, "1")}
+    assert warehouse.pending() == told
+
+
+def test_an_earlier_day_that_changes_no_current_row_is_news_for_whoever_reads_histories(warehouse: Warehouse) -> None:
+    warehouse.clear()
+    warehouse.write(cell(ITEMS, DAYS[2], [_line("1", "A"), _line("2", "A")]))
+    warehouse.drain()
+    warehouse.write(cell(ITEMS, DAYS[0], [_line("1", "B"), _line("2", "A")]))
+    assert warehouse.pending() == {(VERSION_OF_LINE, "1"), (VERSION_OF_LINE, "2")}
+    warehouse.drain()
+    warehouse.write(cell(ITEMS, DAYS[1], [_line("1", "B"), _line("2", "B")]))
+    assert warehouse.pending() == {(VERSION_OF_LINE, "2")}
+    warehouse.drain()
+    warehouse.write(cell(ITEMS, DAYS[1], [_line("1", "B")]))
+    assert warehouse.pending() == {(VERSION_OF_LINE, "2")}
 
 
 def test_too_many_rejected_rows_block_the_partition_and_keep_its_old_content(warehouse: Warehouse) -> None:

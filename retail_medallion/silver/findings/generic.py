@@ -7,7 +7,7 @@ from string import Template
 
 from retail_medallion.model import CanonicalModel, Column, Entity
 from retail_medallion.silver.findings.rules import FindingRule
-from retail_medallion.silver.statements import departed
+from retail_medallion.silver.news import departed
 
 UNKNOWN_REFERENCE = "G08"
 SHARED_VALUE = "G09"
