@@ -11,7 +11,7 @@ from retail_medallion.gold.registry import TABLES
 from retail_medallion.mapping import Mapping as SourceMapping
 from retail_medallion.model import CanonicalModel, load_model
 from retail_medallion.orchestration import keys
-from retail_medallion.orchestration.bronze import bronze_asset
+from retail_medallion.orchestration.bronze import bronze_asset, source_specs
 from retail_medallion.orchestration.checks import silver_checks
 from retail_medallion.orchestration.executors import one_process
 from retail_medallion.orchestration.gold import gold_asset, shared_tables
@@ -61,6 +61,7 @@ def _assets(model: CanonicalModel, mappings: Mapping[str, SourceMapping]) -> lis
         warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
         for mapping in mappings.values():
             entities = [model.entity(name) for name in mapping.entities]
+            assets += source_specs(mapping)
             assets += [bronze_asset(mapping, entity) for entity in entities]
             assets += [silver_asset(mapping, model, entity) for entity in entities]
             assets += [gold_asset(mapping, table) for table in TABLES.values() if table.has_source]

@@ -15,9 +15,10 @@ from retail_medallion import config
 from retail_medallion.bronze.block import ExtractBlock, Mode
 from retail_medallion.bronze.extract import extract
 from retail_medallion.errors import MappingError
-from retail_medallion.mapping import Block, Mapping, column_lineage
+from retail_medallion.mapping import Block, Mapping
+from retail_medallion.mapping import column_lineage as mapped_columns
 from retail_medallion.model import Entity
-from retail_medallion.orchestration import keys
+from retail_medallion.orchestration import column_lineage, keys
 from retail_medallion.orchestration.partitions import DAILY, RANGE_IN_ONE_RUN, days_asked_for
 from retail_medallion.orchestration.resources import SourceSnapshots
 from retail_medallion.storage.object_keys import ObjectKeys
@@ -47,7 +48,7 @@ def extract_block(block: Block) -> ExtractBlock:
 
 def _reads(mapping: Mapping, block: Block) -> frozenset[str]:
     """Columns of the extract that its rows are found, told apart or made by."""
-    sources = {edge.source for edge in column_lineage(mapping, block)}
+    sources = {edge.source for edge in mapped_columns(mapping, block)}
     return frozenset({*sources, *block.extract.key, *block.extract.document})
 
 
@@ -62,6 +63,7 @@ def bronze_asset(mapping: Mapping, entity: Entity) -> dg.AssetsDefinition:
     @dg.asset(
         key=key,
         description=_description(entity, blocks),
+        deps=[keys.source_table(source, table) for table in column_lineage.source_tables(mapping, entity.entity)],
         partitions_def=DAILY,
         backfill_policy=RANGE_IN_ONE_RUN,
         io_manager_key="bronze_io_manager",
@@ -76,6 +78,7 @@ def bronze_asset(mapping: Mapping, entity: Entity) -> dg.AssetsDefinition:
     )
     def bronze(context: dg.AssetExecutionContext) -> PartitionedOutput:
         days = days_asked_for(context, mapping.source.first_day)
+        column_lineage.show(context, column_lineage.of_bronze(mapping, entity))
         snapshots: SourceSnapshots = context.resources.source_snapshots
         io_manager: S3ParquetIOManager = context.resources.bronze_io_manager
         accept_drift = f"{source}/{entity.entity}" in config.accepted_drifts()
@@ -103,6 +106,21 @@ def bronze_asset(mapping: Mapping, entity: Entity) -> dg.AssetsDefinition:
         return PartitionedOutput(partitions(), names=[block.name for block in blocks])
 
     return bronze
+
+
+def source_specs(mapping: Mapping) -> list[dg.AssetSpec]:
+    """The tables of a source that Bronze reads: they are nobody's to materialise here, and shown for their lineage."""
+    source = mapping.source.code
+    tables = {table for entity in mapping.entities for table in column_lineage.source_tables(mapping, entity)}
+    return [
+        dg.AssetSpec(
+            key=keys.source_table(source, table),
+            description=f"Table `{table}` of the application database of {source}.",
+            group_name=keys.group(source, "source"),
+            kinds={"postgres"},
+        )
+        for table in sorted(tables)
+    ]
 
 
 def _object_key(objects: ObjectKeys, block: str, day: dt.date) -> str:

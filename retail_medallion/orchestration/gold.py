@@ -12,7 +12,7 @@ from retail_medallion.gold.definition import GoldTable
 from retail_medallion.gold.registry import TABLES
 from retail_medallion.gold.writer import GoldWriter
 from retail_medallion.mapping import Mapping
-from retail_medallion.orchestration import keys
+from retail_medallion.orchestration import column_lineage, keys
 from retail_medallion.orchestration.partitions import DAILY, RANGE_IN_ONE_RUN, days_asked_for
 from retail_medallion.storage.postgres.catalogue import TableName
 
@@ -60,6 +60,7 @@ def gold_asset(mapping: Mapping, table: GoldTable) -> dg.AssetsDefinition:
     def gold(context: dg.AssetExecutionContext, **silver_tables: Any) -> GoldWriter:  # noqa: ARG001 read inside PostgreSQL
         if not table.is_whole:
             days_asked_for(context, mapping.source.first_day)
+        column_lineage.show(context, column_lineage.of_gold(mapping, table))
         context.resources.warehouse.prepare()
         context.resources.warehouse.refresh_statistics(
             [

@@ -20,6 +20,11 @@ def asset_key(source: str, layer: str, name: str) -> dg.AssetKey:
     return dg.AssetKey([source, layer, name])
 
 
+def source_table(source: str, table: str) -> dg.AssetKey:
+    """`source/<source>/<table>`, with the schema before the table where the mapping names one."""
+    return dg.AssetKey(["source", source, *table.replace('"', "").split(".")])
+
+
 def step(source: str, layer: str, name: str) -> str:
     """The key Dagster gives the step of an asset."""
     return "__".join(asset_key(source, layer, name).path)

@@ -11,7 +11,7 @@ import dagster as dg
 from retail_medallion import config
 from retail_medallion.mapping import Mapping
 from retail_medallion.model import CanonicalModel, Entity
-from retail_medallion.orchestration import keys
+from retail_medallion.orchestration import column_lineage, keys
 from retail_medallion.orchestration.partitions import DAILY, RANGE_IN_ONE_RUN, days_asked_for
 from retail_medallion.silver.partition import scope_blocks, silver_partition
 from retail_medallion.silver.tables import current_table
@@ -57,6 +57,7 @@ def silver_asset(mapping: Mapping, model: CanonicalModel, entity: Entity) -> dg.
     )
     def silver(context: dg.AssetExecutionContext, **bronze: Any) -> SilverWriter:
         days_asked_for(context, mapping.source.first_day)
+        column_lineage.show(context, column_lineage.of_silver(mapping, entity))
         context.resources.warehouse.prepare()
         datasets: dict[str, ParquetDataset] = bronze
 
