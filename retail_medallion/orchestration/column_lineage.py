@@ -69,7 +69,7 @@ def of_gold(mapping: SourceMapping, table: GoldTable) -> dg.TableColumnLineage:
 
 
 def show(context: dg.AssetExecutionContext, lineage: dg.TableColumnLineage) -> None:
-    """Put the lineage on the materialisation of the run, of a range on its last day: Dagster looks at the latest one."""
+    """Put the lineage on the materialisation ; of a range on its last day, the one Dagster shows."""
     metadata = {LINEAGE: lineage}
     if context.has_partition_key or not context.has_partition_key_range:
         context.add_output_metadata(metadata)
