@@ -71,7 +71,7 @@ def of_gold(mapping: SourceMapping, table: GoldTable) -> dg.TableColumnLineage:
 def show(context: dg.AssetExecutionContext, lineage: dg.TableColumnLineage) -> None:
     """Put the lineage on the materialisation ; of a range on its last day, the one Dagster shows."""
     metadata = {LINEAGE: lineage}
-    if context.has_partition_key or not context.has_partition_key_range:
+    if context.assets_def.partitions_def is None or not context.has_partition_key_range:
         context.add_output_metadata(metadata)
     else:
         context.add_asset_metadata(metadata, asset_key=context.asset_key, partition_key=context.partition_keys[-1])

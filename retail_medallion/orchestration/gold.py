@@ -33,7 +33,8 @@ def gold_asset(mapping: Mapping, table: GoldTable) -> dg.AssetsDefinition:
         },
         deps=[gold_key(source, TABLES[name]) for name in table.gold_inputs],
         partitions_def=None if table.is_whole else DAILY,
-        backfill_policy=None if table.is_whole else RANGE_IN_ONE_RUN,
+        # Also without partitions: Dagster refuses a range in which one asset has another policy.
+        backfill_policy=RANGE_IN_ONE_RUN,
         io_manager_key="warehouse_io_manager",
         group_name=keys.group(source, keys.GOLD),
         tags=keys.tags(source, keys.GOLD),

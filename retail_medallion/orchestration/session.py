@@ -129,7 +129,7 @@ class Session:
             values = {name: value.value for name, value in materialization.metadata.items()}
             summary = assets[(materialization.asset_key.path[1], materialization.asset_key.path[2])]
             summary.days += 1
-            summary.rows += _number(values.get("dagster/partition_row_count"))
+            summary.rows += _number(values.get("dagster/partition_row_count", values.get("dagster/row_count")))
             summary.rejected += _number(values.get("rejected"))
             summary.seconds += _seconds(values.get("seconds"))
             summary.bytes += _number(values.get("bytes"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from retail_medallion.gold.registry import TABLES
 from retail_medallion.orchestration.session import Session
 from retail_medallion_tests.platform import Platform, days
 
@@ -16,11 +17,10 @@ def test_a_second_run_writes_nothing_and_says_so(loaded: Platform):
     session = Session(loaded.mappings, loaded.instance, loaded.definitions)
     summary = session.summary(loaded.source, run)
     assert summary.is_unchanged
-    assert {(layer, s.days, s.unchanged) for (layer, _), s in summary.assets.items()} == {
-        ("bronze", 3, 3),
-        ("silver", 3, 3),
-        ("gold", 3, 3),
-    }
+    for (_, name), asset in summary.assets.items():
+        days_of_asset = 1 if name in TABLES and TABLES[name].is_whole else 3
+        assert (asset.days, asset.unchanged) == (days_of_asset, days_of_asset), name
+    assert {layer for layer, _ in summary.assets} == {"bronze", "silver", "gold"}
     for entry in loaded.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
         told = entry.asset_materialization
         assert told is not None
@@ -37,3 +37,17 @@ def test_a_first_run_is_not_called_unchanged(loaded: Platform):
     first = loaded.instance.get_runs()[-1]
     session = Session(loaded.mappings, loaded.instance, loaded.definitions)
     assert not session.summary(loaded.source, first).is_unchanged  # type: ignore[arg-type] # both have a run_id
+
+
+def test_the_last_day_of_a_run_tells_where_each_column_comes_from(loaded: Platform):
+    first = loaded.instance.get_runs()[-1]
+    told = {}
+    for entry in loaded.instance.all_logs(first.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
+        event = entry.asset_materialization
+        if event is not None and "dagster/column_lineage" in event.metadata:
+            assert event.partition in {days(3)[-1].isoformat(), None}
+            told[event.asset_key.path[-1]] = event.metadata["dagster/column_lineage"].value
+    assert {*TABLES, "sales"} - {"dim_date"} <= set(told)
+    fact, sales = dg.AssetKey(["demo", "gold", "fct_sale"]), dg.AssetKey(["demo", "silver", "sales"])
+    assert dg.TableColumnDep(fact, "sale_key") in told["fct_sale_item"].deps_by_column["sale_key"]
+    assert dg.TableColumnDep(sales, "channel") in told["fct_sale"].deps_by_column["channel"]
