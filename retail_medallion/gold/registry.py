@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from retail_medallion.errors import ModelError
 from retail_medallion.gold.definition import GoldTable
 from retail_medallion.gold.tables import (
+    bridge_category_ancestor,
+    bridge_product_category,
     dim_category,
     dim_coupon,
     dim_customer,
@@ -17,6 +19,8 @@ from retail_medallion.gold.tables import (
     dim_source,
     dim_supplier,
     fct_coupon_redemption,
+    fct_loyalty_transaction,
+    fct_review,
     fct_sale,
     fct_sale_item,
     fct_transaction,
@@ -35,10 +39,14 @@ TABLES: Mapping[str, GoldTable] = {
         dim_customer,
         dim_payment_method,
         dim_coupon,
+        bridge_category_ancestor,
+        bridge_product_category,
         fct_sale,
         fct_sale_item,
         fct_transaction,
         fct_coupon_redemption,
+        fct_loyalty_transaction,
+        fct_review,
         mart_daily_sales,
     )
 }

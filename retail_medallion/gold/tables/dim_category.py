@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from retail_medallion.gold.definition import Check, Column, Consumes, GoldTable, member_columns
+from retail_medallion.gold.tables.category_tree import CLIMB, EVERYTHING_BELOW
 
 TABLE = GoldTable(
     name="dim_category",
@@ -29,21 +30,10 @@ GROUP BY 1, 2 ORDER BY 3 DESC
         Column("is_active", "boolean", "sellable node; empty where not known", nullable=True),
     ),
     primary_key=("category_key",),
-    # A walk that would come back to a node it has seen stops there: a cycle in the source gives every node a path that
-    # depends only on the cycle, never on where the walk of another node began.
-    select="""
-WITH RECURSIVE climb AS (
-    SELECT c.category_id AS leaf, c.parent_category_id AS above, 1 AS height,
-           ARRAY[c.category_id] AS seen, c.category_name AS name
-    FROM {scope} scope
-    JOIN silver.product_categories c ON c.source_system = %(source)s AND c.category_id = scope.id
-    UNION ALL
-    SELECT climb.leaf, c.parent_category_id, climb.height + 1, climb.seen || c.category_id, c.category_name
-    FROM climb
-    JOIN silver.product_categories c ON c.source_system = %(source)s AND c.category_id = climb.above
-    WHERE c.category_id <> ALL (climb.seen)
-), placed AS (
-    SELECT leaf, array_agg(name ORDER BY height DESC) AS names FROM climb GROUP BY leaf
+    select="WITH RECURSIVE "  # noqa: S608 constants only
+    + CLIMB
+    + """, placed AS (
+    SELECT leaf, array_agg(name ORDER BY cardinality(way) DESC) AS names FROM climb GROUP BY leaf
 )
 SELECT gold.member_key('product_categories', c.source_system, c.category_id) AS category_key,
        c.source_system, c.category_id, source.tenant, false AS is_inferred, c.is_deleted,
@@ -65,16 +55,7 @@ JOIN silver_meta.source source ON source.source_system = c.source_system
     entity="product_categories",
     id_column="category_id",
     consumes=(Consumes("product_categories", "category_id"),),
-    # A change of one node moves everything below it.
-    expand="""
-WITH RECURSIVE below AS (
-    SELECT id FROM {wanted}
-    UNION
-    SELECT c.category_id FROM below
-    JOIN silver.product_categories c ON c.source_system = %(source)s AND c.parent_category_id = below.id
-)
-SELECT id FROM below
-""",
+    expand=EVERYTHING_BELOW,
     silver_inputs=("product_categories",),
     unique=(("source_system", "category_id"),),
     checks=(Check("depth_positive", "depth >= 1"),),

@@ -48,10 +48,9 @@ WHERE r.is_revenue GROUP BY c.coupon_key, c.coupon_code, r.currency_code ORDER B
     SELECT sale_id, coupon_id, sum(line_discount) AS line_discount
     FROM document WHERE coupon_id IS NOT NULL GROUP BY sale_id, coupon_id
 ), used AS (
-    SELECT s.sale_id, stated.coupon_id
+    SELECT s.sale_id, unnest(s.coupon_ids) AS coupon_id
     FROM {scope} scope
     JOIN silver.sales s ON s.source_system = %(source)s AND s.sale_id = scope.id AND NOT s.is_deleted AND NOT s.is_test
-    CROSS JOIN LATERAL unnest(s.coupon_ids) AS stated (coupon_id)
     UNION
     SELECT sale_id, coupon_id FROM named
 ), redeemed AS (
