@@ -36,7 +36,7 @@ def of_source(table: GoldTable) -> sql.SQL:
     """Condition that a row `t` of the table belongs to the source `%(source)s`."""
     if not table.has_source:
         return sql.SQL("true")
-    return sql.SQL(_FACT_OF_SOURCE if "source_key" in table.column_names and not table.always else _MEMBER_OF_SOURCE)
+    return sql.SQL(_MEMBER_OF_SOURCE if "source_system" in table.column_names else _FACT_OF_SOURCE)
 
 
 def same_key(table: GoldTable) -> sql.Composed:

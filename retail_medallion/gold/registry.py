@@ -24,7 +24,11 @@ from retail_medallion.gold.tables import (
     fct_sale,
     fct_sale_item,
     fct_transaction,
+    mart_daily_payments,
     mart_daily_sales,
+    mart_data_quality,
+    mart_payment_reconciliation,
+    mart_store_day,
 )
 
 TABLES: Mapping[str, GoldTable] = {
@@ -48,6 +52,10 @@ TABLES: Mapping[str, GoldTable] = {
         fct_loyalty_transaction,
         fct_review,
         mart_daily_sales,
+        mart_store_day,
+        mart_payment_reconciliation,
+        mart_daily_payments,
+        mart_data_quality,
     )
 }
 """Table name to table. Materialising them in this order leaves nothing pending but rows whose parent does not exist."""

@@ -121,6 +121,30 @@ class Warehouse:
         with self.engine.begin() as connection:
             write_silver(connection, source, entity, id_, day, None)
 
+    def partition(self, source: str, entity: str, day: dt.date, **values: Any) -> None:
+        """Write down a Silver partition as loaded, with the counts it is given."""
+        counts = dict.fromkeys(("rows_read", "filtered", "mapped", "accepted", "rejected", "superseded"), 0)
+        row = {
+            "source_system": source,
+            "entity": entity,
+            "partition_date": day,
+            "load_id": "00000000-0000-0000-0000-000000000000",
+            "mode": "changed",
+            "observed": True,
+            **counts,
+            "rejections": "{}",
+            "warnings": "{}",
+            "control_totals": "{}",
+            **values,
+        }
+        with self.engine.begin() as connection, cursor_of(connection) as cursor:
+            _insert(cursor, sql.Identifier("silver_meta", "partition_state"), row)
+
+    def horizon(self, source: str, day: dt.date) -> None:
+        """Have the source delivered whole up to the day before, by all it ever loaded: one entity."""
+        self.execute("DELETE FROM silver_meta.partition_state WHERE source_system = %s", (source,))
+        self.partition(source, "sales", day - dt.timedelta(days=1))
+
     def run(self, table: str, source: str, day: dt.date = DAY) -> PartitionReport:
         """Write a partition of a Gold table as the IO manager does."""
         with self.writing(table, source, day) as report:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from retail_medallion.gold.definition import ADDED_MONEY, Check, Column, Consumes, GoldTable, provenance_columns
+from retail_medallion.gold.definition import (
+    ADDED_MONEY,
+    Check,
+    Column,
+    Consumes,
+    GoldTable,
+    Notifies,
+    provenance_columns,
+)
 
 _MONEY = "numeric(18,4)"
 
@@ -95,6 +103,21 @@ JOIN silver.sales s ON s.source_system = t.source_system AND s.sale_id = t.sale_
  AND NOT s.is_deleted AND NOT s.is_test
 WHERE NOT EXISTS (SELECT FROM gold.fct_sale f WHERE f.sale_key = gold.member_key('sales', t.source_system, t.sale_id))
 """,
+    notifies=(
+        Notifies(
+            "mart_daily_payments",
+            "transaction_date",
+            columns=(
+                "transaction_date",
+                "payment_method_key",
+                "currency_code",
+                "transaction_type",
+                "status",
+                "signed_amount",
+                "fee_amount",
+            ),
+        ),
+    ),
     silver_inputs=("transactions", "sales"),
     gold_inputs=("dim_source", "dim_date", "dim_payment_method", "dim_customer", "dim_location", "fct_sale"),
     unique=(("source_key", "transaction_id"),),
@@ -108,6 +131,7 @@ WHERE NOT EXISTS (SELECT FROM gold.fct_sale f WHERE f.sale_key = gold.member_key
         (("customer_key", "transaction_date"), ()),
         (("location_key", "transaction_date"), ()),
         (("source_key", "silver_partition"), ()),
+        (("source_key", "transaction_date"), ()),
     ),
     brin=("transaction_date",),
 )
