@@ -19,6 +19,7 @@ from retail_medallion import config
 from retail_medallion.commands.erasure import erase
 from retail_medallion.commands.foreground import stand_in
 from retail_medallion.commands.quarantine import quarantine
+from retail_medallion.commands.report import report
 from retail_medallion.commands.shared import console
 from retail_medallion.commands.shared import plain_errors as _plain_errors
 from retail_medallion.commands.shared import print_error as _print_error
@@ -37,6 +38,7 @@ def main() -> None:
 
 main.add_command(erase)
 main.add_command(quarantine)
+main.add_command(report)
 main.add_command(doctor)
 main.add_command(migrate)
 
@@ -204,9 +206,9 @@ def reconcile(sources: tuple[str, ...]) -> None:
 
     with Session.open(sources) as session:
         reports = [session.reconcile(source) for source in session.mappings]
-    for report in reports:
-        report.print(console)
-    if not all(report.holds for report in reports):
+    for reconciled in reports:
+        reconciled.print(console)
+    if not all(reconciled.holds for reconciled in reports):
         sys.exit(1)
 
 

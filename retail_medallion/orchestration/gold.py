@@ -14,6 +14,7 @@ from retail_medallion.gold.writer import GoldWriter
 from retail_medallion.mapping import Mapping
 from retail_medallion.orchestration import column_lineage, keys
 from retail_medallion.orchestration.partitions import DAILY, RANGE_IN_ONE_RUN, days_asked_for
+from retail_medallion.orchestration.pictures import DRAWN, PicturedWriter
 from retail_medallion.storage.postgres.catalogue import TableName
 
 # Dagster wants one type object per name.
@@ -58,9 +59,11 @@ def gold_asset(mapping: Mapping, table: GoldTable) -> dg.AssetsDefinition:
             ),
         },
     )
-    def gold(context: dg.AssetExecutionContext, **silver_tables: Any) -> GoldWriter:  # noqa: ARG001 read inside PostgreSQL
-        if not table.is_whole:
-            days_asked_for(context, mapping.source.first_day)
+    def gold(
+        context: dg.AssetExecutionContext,
+        **silver_tables: Any,  # noqa: ARG001 read inside PostgreSQL
+    ) -> GoldWriter | PicturedWriter:
+        days = [] if table.is_whole else days_asked_for(context, mapping.source.first_day)
         column_lineage.show(context, column_lineage.of_gold(mapping, table))
         context.resources.warehouse.prepare()
         context.resources.warehouse.refresh_statistics(
@@ -69,7 +72,10 @@ def gold_asset(mapping: Mapping, table: GoldTable) -> dg.AssetsDefinition:
                 *(TableName(name, keys.GOLD) for name in (*table.gold_inputs, table.name)),
             ]
         )
-        return GoldWriter(table.name, source)
+        writer = GoldWriter(table.name, source)
+        if table.name not in DRAWN:
+            return writer
+        return PicturedWriter(writer, table.name, source, last=days[-1].isoformat() if days else None)
 
     return gold
 
