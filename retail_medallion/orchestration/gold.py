@@ -15,6 +15,7 @@ from retail_medallion.mapping import Mapping
 from retail_medallion.orchestration import column_lineage, keys
 from retail_medallion.orchestration.partitions import DAILY, RANGE_IN_ONE_RUN, days_asked_for
 from retail_medallion.orchestration.pictures import DRAWN, PicturedWriter
+from retail_medallion.storage.partitioned import PartitionWriter
 from retail_medallion.storage.postgres.catalogue import TableName
 
 # Dagster wants one type object per name.
@@ -62,7 +63,7 @@ def gold_asset(mapping: Mapping, table: GoldTable) -> dg.AssetsDefinition:
     def gold(
         context: dg.AssetExecutionContext,
         **silver_tables: Any,  # noqa: ARG001 read inside PostgreSQL
-    ) -> GoldWriter | PicturedWriter:
+    ) -> PartitionWriter:
         days = [] if table.is_whole else days_asked_for(context, mapping.source.first_day)
         column_lineage.show(context, column_lineage.of_gold(mapping, table))
         context.resources.warehouse.prepare()
