@@ -84,6 +84,24 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "submitted_at": NOON,
         "business_date": DAY,
     },
+    "stock_movements": {
+        "product_id": "p",
+        "location_id": "l",
+        "movement_type": "purchase_receipt",
+        "quantity": 1,
+        "occurred_at": NOON,
+        "business_date": DAY,
+    },
+    "shopping_carts": {
+        "channel": "web",
+        "status": "active",
+        "currency_code": "EUR",
+        "created_at": NOON,
+        "last_activity_at": NOON,
+        "business_date": DAY,
+    },
+    "cart_items": {"cart_id": "c", "quantity": 1, "discount_amount": 0, "is_saved_for_later": False},
+    "sale_fulfilments": {"sale_id": "s", "fulfilment_type": "shipment", "status": "pending", "created_at": NOON},
 }
 
 

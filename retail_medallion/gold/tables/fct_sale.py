@@ -173,5 +173,5 @@ LEFT JOIN payments ON payments.sale_id = s.sale_id
     ),
     brin=("sale_date",),
     cascades=("fct_sale_item", "fct_coupon_redemption"),
-    loosens=("fct_transaction", "fct_loyalty_transaction", "fct_review"),
+    loosens=("fct_transaction", "fct_loyalty_transaction", "fct_review", "fct_cart", "fct_fulfilment"),
 )
