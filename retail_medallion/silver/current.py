@@ -17,6 +17,10 @@ _LOOK_UP = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
 _JOIN_AGAIN = "SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT"
 
 
+MANY = 5_000
+"""From so many changes on it may be better to say that everything changed."""
+
+
 def renew_current(cursor: Cursor, statements: EntityStatements, parameters: Mapping[str, Any]) -> int:
     """Recompute the rows of the keys in `pg_temp.affected`, and put what changed into the pending queue.
 
@@ -45,8 +49,17 @@ def renew_current(cursor: Cursor, statements: EntityStatements, parameters: Mapp
     changed = _number(cursor)
     cursor.execute("SELECT count(*) FROM pg_temp.revised")
     if changed or _number(cursor):
-        cursor.execute(statements.insert_pending, parameters)
+        in_bulk = _is_most(cursor, statements, parameters, changed)
+        cursor.execute(statements.insert_pending, {**parameters, "in_bulk": in_bulk})
     return changed
+
+
+def _is_most(cursor: Cursor, statements: EntityStatements, parameters: Mapping[str, Any], changed: int) -> bool:
+    """Whether a consumer does better to look at all rows of the entity than at so many by their keys."""
+    if changed <= MANY:
+        return False
+    cursor.execute(statements.count_current, parameters)
+    return changed * 2 > _number(cursor)
 
 
 def _number(cursor: Cursor) -> int:

@@ -1,7 +1,8 @@
 """What a write tells: the ids of whatever it changed, under the roles that consumers ask for.
 
 A role is the key of the entity or a column with keys of other rows, whose values before and after a change both count;
-or one of the two made here, for what no column says: that a key has no row any more, that its history is another.
+or one of those made here for what no column says: that a key has no row any more, that its history is another, that
+most rows of the entity are.
 """
 
 from __future__ import annotations
@@ -43,22 +44,43 @@ REMEMBER_CHANGES = """
     WHERE b IS DISTINCT FROM n
 """
 
-# The ids are made distinct before each consumer gets its copy: many lines name few sales and fewer products.
+# Where most rows changed, and where a consumer has to look at all of them anyway, it is told EVERYTHING in place of
+# ids. What is pending already is raised by inserting it, so that it appears again if the consumer takes it off
+# meanwhile. The ids are made distinct before each consumer gets its copy: many lines name few sales.
 INSERT_PENDING = """
-    INSERT INTO meta.pending (consumer, source_system, role, id)
-    SELECT m.consumer, %(source)s, named.role, named.id
-    FROM (
+    WITH asked AS MATERIALIZED (
+        SELECT c.consumer, c.role, coalesce(
+            (SELECT min(p.id) FROM meta.pending p
+             WHERE p.consumer = c.consumer AND p.source_system = %(source)s AND p.role = {everything}
+               AND (p.id = '' OR p.id = %(entity)s AND c.role <> {departed})),
+            CASE WHEN %(in_bulk)s AND c.role <> {departed} THEN %(entity)s END) AS everything_of
+        FROM meta.consumer c WHERE c.entity = %(entity)s
+    ), named AS (
         SELECT DISTINCT r.role, r.id
         FROM pg_temp.changed x
         CROSS JOIN LATERAL ({images_of_links}) r (role, id)
-        WHERE r.id IS NOT NULL AND r.role IN (SELECT c.role FROM meta.consumer c WHERE c.entity = %(entity)s)
-        UNION
+        WHERE r.id IS NOT NULL AND r.role IN (SELECT a.role FROM asked a WHERE a.everything_of IS NULL)
+          AND EXISTS (SELECT FROM asked a WHERE a.everything_of IS NULL AND a.role <> {departed})
+        UNION ALL
+        SELECT {departed}, x.before_0 FROM pg_temp.changed x WHERE x.after_0 IS NULL
+        UNION ALL
         SELECT {version_of}, v.id FROM pg_temp.revised v
-    ) named
-    JOIN meta.consumer m ON m.entity = %(entity)s AND m.role = named.role
+    )
+    INSERT INTO meta.pending (consumer, source_system, role, id)
+    SELECT a.consumer, %(source)s, n.role, n.id FROM asked a JOIN named n ON n.role = a.role
+    WHERE a.everything_of IS NULL
+    UNION ALL
+    SELECT DISTINCT a.consumer, %(source)s, {everything}, a.everything_of FROM asked a
+    WHERE a.everything_of IS NOT NULL
     ORDER BY 1, 2, 3, 4
     ON CONFLICT (consumer, source_system, role, id) DO UPDATE SET seq = nextval('meta.pending_seq')
 """
+
+COUNT_CURRENT = "SELECT count(*) FROM {current} WHERE source_system = %(source)s"
+
+EVERYTHING = "*"
+"""Role under which a consumer is told to look at all of a source's rows: of the entity that is the id, of every entity
+where the id is empty. Of the rows that are there: keys without one are told one by one, see `departed`."""
 
 
 def departed(key: str) -> str:
@@ -86,6 +108,8 @@ def parts(links: tuple[str, ...], lists: tuple[str, ...]) -> dict[str, sql.Compo
         lists: The columns with a list of keys.
     """
     return {
+        "everything": sql.Literal(EVERYTHING),
+        "departed": sql.Literal(departed(links[0])),
         "version_of": sql.Literal(version_of(links[0])),
         "before_links": _numbered("b", "before", (*links, *lists)),
         "after_links": _numbered("n", "after", (*links, *lists)),
@@ -108,9 +132,6 @@ def _images_of_links(links: tuple[str, ...], lists: tuple[str, ...]) -> sql.Comp
         for i, name in enumerate(links)
         for image in ("before", "after")
     ]
-    single.append(
-        sql.SQL("({}, CASE WHEN x.after_0 IS NULL THEN x.before_0 END)").format(sql.Literal(departed(links[0])))
-    )
     several = [
         sql.SQL("SELECT {}, unnest({})").format(sql.Literal(name), sql.Identifier("x", f"{image}_{i}"))
         for i, name in enumerate(lists, start=len(links))

@@ -112,7 +112,8 @@ _DELETE_CURRENT = """
     DELETE FROM {current} c USING pg_temp.affected a WHERE c.source_system = %(source)s AND c.{key} = a.id
 """
 
-# A rejected row is no state of its key, but it proves that the source still has it.
+# A rejected row is no state of its key, but it proves that the source still has it. Most keys were seen on the last day
+# of all, so that there is nothing to look up; OFFSET 0 keeps what is looked up from being looked up once per use.
 _CURRENT_STATE = """
     SELECT u.source_system, {business_of_u},
            d.at IS NOT NULL OR u.is_deleted OR absent.at IS NOT NULL AS is_deleted,
@@ -121,13 +122,13 @@ _CURRENT_STATE = """
            coalesce(d.at, u.partition_date) AS winner_partition,
            coalesce(d.at, absent.at, u.partition_date) AS effective_partition
     FROM (
-        SELECT v.{key} AS id,
+        SELECT {grouped} AS id,
                max(v.partition_date) FILTER (WHERE v.op = 'U') AS updated,
                max(v.partition_date) FILTER (WHERE v.op = 'D') AS tombstone,
                max(v.partition_date) FILTER (WHERE v.op IN ('U', 'P')) AS seen
         FROM {versions} v {only_affected}
         WHERE v.source_system = %(source)s {until_v}
-        GROUP BY v.{key}
+        GROUP BY {grouped}
     ) k
     JOIN {versions} u ON u.source_system = %(source)s AND u.{key} = k.id AND u.partition_date = k.updated
     CROSS JOIN LATERAL (SELECT CASE WHEN k.tombstone > k.updated THEN k.tombstone END AS at) d
@@ -136,13 +137,17 @@ _CURRENT_STATE = """
         WHERE r.entity = %(entity)s AND r.source_system = %(source)s AND r.source_key = k.id {until_r}
     ) sighting
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN d.at IS NULL THEN least(
+        SELECT CASE WHEN d.at IS NULL AND sighting.last < (
+            SELECT max(s.partition_date) FROM silver_meta.scope_seen s
+            WHERE s.entity = %(entity)s AND s.source_system = %(source)s)
+        THEN least(
             (SELECT min(s.partition_date) FROM silver_meta.scope_seen s
              WHERE s.entity = %(entity)s AND s.source_system = %(source)s
                AND s.scope_key = '*' AND s.partition_date > sighting.last {until_s}),
             (SELECT min(s.partition_date) FROM silver_meta.scope_seen s
              WHERE s.entity = %(entity)s AND s.source_system = %(source)s
                AND s.scope_key = {document_of_u} AND s.partition_date > sighting.last {until_s})) END AS at
+        OFFSET 0
     ) absent
 """
 
@@ -175,6 +180,7 @@ class EntityStatements:
     insert_current: sql.Composed
     remember_revised: sql.Composed
     remember_changes: sql.Composed
+    count_current: sql.Composed
     insert_pending: sql.Composed
     count_partition: sql.Composed
     recompute_current: sql.Composed
@@ -238,6 +244,8 @@ def _compose(
     def compose(*templates: str, only_affected: bool = True, up_to_day: bool = False) -> sql.Composed:
         joined = sql.SQL("JOIN pg_temp.affected a ON a.id = v.{}").format(sql.Identifier(key))
         filtered = {**parts, "only_affected": joined if only_affected else sql.SQL("")}
+        # Of the temporary table it is known how many keys it has.
+        filtered["grouped"] = sql.Identifier("a", "id") if only_affected else sql.Identifier("v", key)
         for alias in ("v", "r", "s"):
             known = f"AND {alias}.partition_date <= %(day)s" if up_to_day else ""
             filtered[f"until_{alias}"] = sql.SQL(known)
@@ -255,6 +263,7 @@ def _compose(
         insert_current=compose(_INSERT_CURRENT, _CURRENT_STATE),
         remember_revised=compose(news.REMEMBER_REVISED),
         remember_changes=compose(news.REMEMBER_CHANGES),
+        count_current=compose(news.COUNT_CURRENT),
         insert_pending=compose(news.INSERT_PENDING),
         count_partition=compose(_COUNT_PARTITION),
         recompute_current=compose(_CURRENT_STATE, only_affected=False),

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from retail_medallion.embedded.postgres import EmbeddedPostgres
 from retail_medallion.errors import ModelError
+from retail_medallion.silver import current
 from retail_medallion.silver.findings import count_findings, finding_rules, worst_findings
 from retail_medallion.silver.findings.document import describe_findings
 from retail_medallion_tests.servers import fresh_database_on
@@ -137,11 +138,16 @@ _SAID_AGAIN = {
 }
 
 
+@pytest.mark.parametrize("many", [0, 5_000], ids=["told at once", "told by key"])
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(schedule=_schedule)
 def test_any_writes_and_refreshes_find_what_the_rows_say(
-    world: World, schedule: list[tuple[str, dt.date, list[dict[str, Any]]] | None]
+    world: World,
+    schedule: list[tuple[str, dt.date, list[dict[str, Any]]] | None],
+    many: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(current, "MANY", many)
     source, mapped = f"shop{next(_numbers)}", frozenset(_content)
     record: dict[str, dict[dt.date, list[dict[str, Any]]]] = {}
     for step in [*schedule, None]:
@@ -153,6 +159,20 @@ def test_any_writes_and_refreshes_find_what_the_rows_say(
         world.refresh(source, mapped)
         assert {finding for finding in world.found(source) if finding[0] in _SAID_AGAIN} == findings(record)
     assert world.differing(source, mapped) == 0
+
+
+def test_when_most_rows_of_an_entity_changed_its_rules_are_computed_in_full_and_no_others(
+    world: World, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.refresh(source)
+    monkeypatch.setattr(current, "MANY", 0)
+    world.write(source, "coupons", [{"coupon_id": str(n)} for n in range(5)])
+    renewed = world.refresh(source).renewed
+    wanted = {rule.id for rule in finding_rules(MODEL).values() if ("coupons", "coupon_id") in rule.drivers}
+    assert "coupons.usage_count_differs" in wanted
+    assert "sales.items_do_not_add_up" not in wanted
+    assert wanted <= set(renewed) <= {rule.id for rule in finding_rules(MODEL).values() if "coupons" in rule.needs}
+    assert world.refresh(source).renewed == []
 
 
 def test_the_page_lists_the_rules_as_they_are_declared() -> None:

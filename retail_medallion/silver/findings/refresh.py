@@ -18,6 +18,7 @@ from retail_medallion.silver.findings.registry import active_rules
 from retail_medallion.silver.findings.relations import render
 from retail_medallion.silver.findings.rules import FindingRule
 from retail_medallion.silver.findings.schema import CONSUMER
+from retail_medallion.silver.news import EVERYTHING, departed
 from retail_medallion.storage.postgres.session import raw_connection
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class FindingChanges:
 
     Attributes:
         pending: Changed keys read from the queue.
-        renewed: Rules computed in full, because they are new or their declaration changed.
+        renewed: Rules computed in full: they are new, their declaration changed, or most rows of an entity did.
         found: Findings written, by rule.
         removed: Findings deleted, by rule; one that is found again counts in both.
     """
@@ -112,7 +113,9 @@ def _in_order(
         changes.pending = sum(told.values())
         finder = _Finder(cursor, source, model)
         known = finder.retire(rules)
-        new = [rule for rule in rules.values() if forget or known.get(rule.id) != rule.version]
+        cursor.execute("SELECT id FROM pg_temp.finding_taken WHERE role = %s", (EVERYTHING,))
+        changed = {entity for (entity,) in cursor.fetchall()}
+        new = [r for r in rules.values() if forget or known.get(r.id) != r.version or _depends_on(r, changed, model)]
         if new:
             finder.everything(new)
         for rule in rules.values():
@@ -127,6 +130,12 @@ def _in_order(
             cursor.execute(statements.GIVE_BACK, parameters)
             cursor.execute(statements.SETTLE, parameters)
     return changes
+
+
+def _depends_on(rule: FindingRule, entities: Collection[str], model: CanonicalModel) -> bool:
+    """Whether the rule is told of changed rows of one of these entities; '' stands for all of them."""
+    told = {name for name, role in rule.drivers if role != departed(model.entity(name).key)}
+    return "" in entities or not told.isdisjoint(entities)
 
 
 class _Finder:

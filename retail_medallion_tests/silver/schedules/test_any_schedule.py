@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from retail_medallion.silver import current
 from retail_medallion_tests.servers import fresh_database_on
 from retail_medallion_tests.silver.schedules.oracle import ENTITIES, Oracle, Order
 from retail_medallion_tests.silver.schedules.platform import Platform, crash_after, instant
@@ -37,9 +38,11 @@ class Schedule(RuleBasedStateMachine):
 
     platform: Platform
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(many=st.sampled_from([0, 2, 5_000]))
+    def begin(self, many: int) -> None:
+        """Start anew; so many changes at once are told as everything."""
         self.platform.reset()
+        current.MANY = many
         self.oracle = Oracle()
         self.variant = 0
         self.stamp = 0
@@ -183,6 +186,7 @@ class Schedule(RuleBasedStateMachine):
 
 @pytest.fixture(scope="module")
 def schedules(postgres_server: Any, s3_client: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    many = current.MANY
     folder = tmp_path_factory.mktemp("shop")
     bucket = "schedules-" + os.urandom(6).hex()
     s3_client.create_bucket(Bucket=bucket)
@@ -194,6 +198,7 @@ def schedules(postgres_server: Any, s3_client: Any, tmp_path_factory: pytest.Tem
         platform = Platform(source, warehouse, s3_client, bucket, shop_model(folder / "model"), shop_mappings(folder))
         yield type("Schedules", (Schedule,), {"platform": platform})
         platform.close()
+        current.MANY = many
 
 
 def _try(machine: Any, examples: int) -> None:
