@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import chain, extraction, flatness, load, report, silver
+from benchmarks import chain, extraction, flatness, gold, load, report, silver
 from benchmarks.bench import Bench
 from benchmarks.measure import Comparison
 
@@ -23,6 +23,7 @@ class _Sizes:
     items: int
     customers: int
     scale: float
+    gold_lines: int
     few: int
     many: int
     naive: bool
@@ -36,6 +37,7 @@ _FULL = _Sizes(
     items=300_000,
     customers=100_000,
     scale=1,
+    gold_lines=5_000_000,
     few=10,
     many=1_000,
     naive=True,
@@ -48,6 +50,7 @@ _SMOKE = _Sizes(
     items=20_000,
     customers=10_000,
     scale=0.05,
+    gold_lines=50_000,
     few=10,
     many=100,
     naive=False,
@@ -69,6 +72,10 @@ _COMPARISONS: dict[str, _Maker] = {
     "flatness": lambda bench, size: [
         lambda: flatness.comparison(bench, "sales", few=size.few, many=size.many),
         lambda: flatness.comparison(bench, "sale_items", few=size.few, many=size.many),
+    ],
+    "gold": lambda bench, size: [
+        lambda: gold.flat_in_history(bench, few=size.few, many=size.many),
+        lambda: gold.rebuild(bench, size.gold_lines, runs=1),
     ],
 }
 
@@ -96,6 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         items=base.items,
         customers=base.customers,
         scale=given.scale or base.scale,
+        gold_lines=base.gold_lines,
         few=base.few,
         many=base.many,
         naive=base.naive,

@@ -21,7 +21,7 @@ from retail_medallion.gold.fragments import cursor_of, of_source
 from retail_medallion.gold.months import ensure_months
 from retail_medallion.gold.refresh import Changes, Refresh
 from retail_medallion.gold.registry import TABLES, table, writing_lock, written_with
-from retail_medallion.storage.partitioned import PartitionReport
+from retail_medallion.storage.partitioned import ALL_OF_IT, PartitionReport
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -40,21 +40,21 @@ class GoldWriter:
         self._table = table(name)
         self._source = source_system
 
-    def locks(self, partition: str | None) -> Sequence[str]:  # noqa: ARG002 every day of a table shares its locks
+    def locks(self, partition: str) -> Sequence[str]:  # noqa: ARG002 every day of a table shares its locks
         """The locks of this table and of every table whose rows it may write, of this source only."""
         return [writing_lock(name, self._source) for name in written_with(self._table.name)]
 
-    def write(self, connection: sa.Connection, partition: str | None) -> PartitionReport:
+    def write(self, connection: sa.Connection, partition: str) -> PartitionReport:
         """Bring the table up to date.
 
         Args:
             connection: Connection in a READ COMMITTED transaction that holds the locks and has read nothing yet.
-            partition: The day, as YYYY-MM-DD; None for a table that is computed as a whole.
+            partition: The day, as YYYY-MM-DD; `ALL_OF_IT` for a table that is computed as a whole.
 
         Raises:
             ConfigurationError: The source was never registered in Silver.
         """
-        return self._bring_up_to_date(connection, None if partition is None else dt.date.fromisoformat(partition))
+        return self._bring_up_to_date(connection, None if partition == ALL_OF_IT else dt.date.fromisoformat(partition))
 
     def recompute(self, connection: sa.Connection) -> PartitionReport:
         """Compute every row of the source anew, for no day; otherwise as `write`."""

@@ -15,7 +15,7 @@ from retail_medallion.mapping import Mapping
 from retail_medallion.orchestration import column_lineage, keys
 from retail_medallion.orchestration.partitions import DAILY, RANGE_IN_ONE_RUN, days_asked_for
 from retail_medallion.orchestration.pictures import DRAWN, PicturedWriter
-from retail_medallion.storage.partitioned import PartitionWriter
+from retail_medallion.storage.partitioned import ALL_OF_IT, PartitionWriter
 from retail_medallion.storage.postgres.catalogue import TableName
 
 # Dagster wants one type object per name.
@@ -76,7 +76,7 @@ def gold_asset(mapping: Mapping, table: GoldTable) -> dg.AssetsDefinition:
         writer = GoldWriter(table.name, source)
         if table.name not in DRAWN:
             return writer
-        return PicturedWriter(writer, table.name, source, last=days[-1].isoformat() if days else None)
+        return PicturedWriter(writer, table.name, source, last=days[-1].isoformat() if days else ALL_OF_IT)
 
     return gold
 

@@ -56,20 +56,20 @@ class PicturedWriter:
         writer: Writes the mart.
         table: Its name, one of `DRAWN`.
         source: Code of the source.
-        last: The last partition of the run; None for a mart without partitions.
+        last: The last partition of the run.
     """
 
-    def __init__(self, writer: GoldWriter, table: str, source: str, last: str | None) -> None:
+    def __init__(self, writer: GoldWriter, table: str, source: str, last: str) -> None:
         self._writer = writer
         self._table = table
         self._source = source
         self._last = last
 
-    def locks(self, partition: str | None) -> Sequence[str]:
+    def locks(self, partition: str) -> Sequence[str]:
         """Those of the mart."""
         return self._writer.locks(partition)
 
-    def write(self, connection: sa.Connection, partition: str | None) -> PartitionReport:
+    def write(self, connection: sa.Connection, partition: str) -> PartitionReport:
         """Bring the mart up to date; see :class:`GoldWriter`."""
         report = self._writer.write(connection, partition)
         if report.skipped or partition != self._last:

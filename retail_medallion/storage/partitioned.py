@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from retail_medallion.storage.parquet_store import ObjectInfo
 
+ALL_OF_IT = "*"
+"""What a writer is given as the partition of an asset that has none."""
+
 
 @dataclass(frozen=True)
 class PartitionData:
@@ -80,13 +83,13 @@ class PartitionWriter(Protocol):
     The IO manager opens one transaction per partition, takes the locks in sorted order before anything is read, calls
     :meth:`write` and commits. After a deadlock, a serialisation failure or a lost connection it calls :meth:`write`
     again in a new transaction, so a writer keeps no state from one call to the next. An asset without partitions is
-    written once, as the partition None.
+    written once, as the partition `ALL_OF_IT`.
     """
 
-    def locks(self, partition: str | None) -> Sequence[str]:
+    def locks(self, partition: str) -> Sequence[str]:
         """Name the advisory transaction locks this partition's write needs."""
         ...
 
-    def write(self, connection: sa.Connection, partition: str | None) -> PartitionReport:
+    def write(self, connection: sa.Connection, partition: str) -> PartitionReport:
         """Write one partition on ``connection``; never commit or roll back there."""
         ...

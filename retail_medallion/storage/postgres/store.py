@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from retail_medallion.errors import ConfigurationError, DataContractError
-from retail_medallion.storage.partitioned import PartitionReport, PartitionWriter
+from retail_medallion.storage.partitioned import ALL_OF_IT, PartitionReport, PartitionWriter
 from retail_medallion.storage.postgres.catalogue import TableColumn, TableName, existing_columns, table_columns
 from retail_medallion.storage.postgres.copy_in import copy_into
 from retail_medallion.storage.postgres.copy_out import QueryStream
@@ -142,10 +142,11 @@ class TableStore:
     def write(self, target: TableTarget, key: str | None, writer: PartitionWriter) -> tuple[PartitionReport, float]:
         """Let a writer write one partition in a transaction of its own; gives its report and the seconds it took."""
         started = time.monotonic()
+        partition = ALL_OF_IT if key is None else key
         report = in_transaction(
             self.engine,
-            writer.locks(key),
-            lambda connection: writer.write(connection, key),
+            writer.locks(partition),
+            lambda connection: writer.write(connection, partition),
             where=f"table {target.table}, {Extent() if key is None else Extent([key])}",
             lock_timeout_seconds=self._lock_timeout_seconds,
         )
