@@ -20,7 +20,9 @@ ALLOWED: dict[str, set[str]] = {
     "bronze": {"errors", "storage"},
     "silver": {"errors", "storage", "model", "mapping"},
     "migrations": {"errors", "model", "silver"},
-    "gold": {"errors", "storage", "model"},
+    "sql_lineage": set(),
+    "gold": {"errors", "storage", "model", "sql_lineage"},
+    "report": {"gold"},
     "reconciliation": {"errors", "storage", "model", "silver", "gold"},
     "embedded": {"errors"},
 }
