@@ -21,6 +21,7 @@ from pydantic import (
     PlainValidator,
     PrivateAttr,
     StrictBool,
+    StrictInt,
     model_validator,
 )
 
@@ -71,6 +72,19 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class FiscalCalendar(_Part):
+    """The financial year of a retailer.
+
+    Attributes:
+        first_month: Calendar month in or near whose first day it begins.
+        pattern: `calendar` for years of calendar months; else the weeks of a quarter's three periods, in years of 52 or
+            53 weeks that begin on the Monday nearest to the first of `first_month`.
+    """
+
+    first_month: StrictInt = Field(default=1, ge=1, le=12)
+    pattern: Literal["calendar", "4-4-5", "4-5-4", "5-4-4"] = "calendar"
+
+
 class Source(_Part):
     """One retailer's database and what holds for all of its rows.
 
@@ -85,6 +99,8 @@ class Source(_Part):
         day_cutoff: Local time at which a trading day starts.
         first_day: First daily partition, open to the left.
         tax_included: Prices contain tax where a row does not say.
+        fiscal_calendar: The retailer's financial year, as Gold shows it.
+        personal_data: Whether Gold shows customers' names, e-mail addresses and phone numbers.
     """
 
     code: Name
@@ -97,6 +113,8 @@ class Source(_Part):
     day_cutoff: Annotated[dt.time, BeforeValidator(cutoff_time)] = dt.time(0, 0)
     first_day: dt.date = DEFAULT_FIRST_DAY
     tax_included: StrictBool = False
+    fiscal_calendar: FiscalCalendar = FiscalCalendar()
+    personal_data: Literal["hidden", "shown"] = "hidden"
 
 
 class CodeMap(_Part):
@@ -349,7 +367,7 @@ class Mapping(_Part):
 
     @model_validator(mode="after")
     def _set_version(self) -> Mapping:
-        content = self.model_dump(mode="json", exclude={"source": {"owner"}})
+        content = self.model_dump(mode="json", exclude={"source": {"owner", "fiscal_calendar", "personal_data"}})
         for blocks in content["entities"].values():
             for block in blocks:
                 for column in block["columns"].values():
@@ -366,7 +384,7 @@ class Mapping(_Part):
 
     @property
     def version(self) -> str:
-        """Hash of everything that decides what the mapping yields; notes, owners and layout of the file do not."""
+        """Hash of all that decides what Silver gets: not of notes, owners, layout and what only Gold shows."""
         return self._version
 
     @property

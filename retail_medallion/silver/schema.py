@@ -51,6 +51,9 @@ def register_source(connection: sa.Connection, mapping: Mapping, first_partition
         "language": mapping.source.language,
         "first_partition": first_partition,
         "mapping_version": mapping.version,
+        "fiscal_first_month": mapping.source.fiscal_calendar.first_month,
+        "fiscal_pattern": mapping.source.fiscal_calendar.pattern,
+        "shows_personal_data": mapping.source.personal_data == "shown",
     }
     insert = sa.dialects.postgresql.insert(tables.source).values(values)
     changed = sa.tuple_(*(tables.source.c[name] for name in values)).is_distinct_from(

@@ -151,6 +151,15 @@ source = sa.Table(
     sa.Column("language", sa.Text()),
     sa.Column("first_partition", sa.Date(), nullable=False),
     sa.Column("mapping_version", sa.Text(), nullable=False),
+    sa.Column("fiscal_first_month", sa.Integer(), nullable=False, server_default=sa.text("1")),
+    sa.Column("fiscal_pattern", sa.Text(), nullable=False, server_default=sa.text("'calendar'")),
+    sa.Column(
+        "shows_personal_data",
+        sa.Boolean(),
+        nullable=False,
+        server_default=sa.text("false"),
+        comment="whether Gold shows names, e-mail addresses and phone numbers of customers",
+    ),
     schema="silver_meta",
     comment="One row per retailer's application database.",
 )

@@ -42,6 +42,12 @@ def refusal(text: str | bytes) -> MappingError:
         ("code: normalised", "code: My Shop", 3, "is not a name"),
         ("language: de}", "language: de, day_cutoff: 25:00}", 3, "time of day"),
         ("table: shop.orders", "table: 'shop.orders; drop table x'", 9, "is not a table"),
+        ("language: de}", "language: de, fiscal_calendar: {pattern: 4-4-4}}", 3, "Allowed: calendar, 4-4-5"),
+        ("language: de}", "language: de, fiscal_calendar: {first_month: 13}}", 3, "less than or equal to 12"),
+        ("language: de}", "language: de, fiscal_calendar: {first_month: May}}", 3, "valid integer"),
+        ("language: de}", "language: de, fiscal_calendar: {month: 4}}", 3, "Allowed: first_month, pattern"),
+        ("language: de}", "language: de, fiscal_calendar: 4-4-5}", 3, "first_month, pattern"),
+        ("language: de}", "language: de, personal_data: show}", 3, "Did you mean 'shown'?"),
         (", mode: changed", ", query: select 1, mode: changed", 9, "either `table` or `query`"),
         ("mode: changed", "mode: snapshot", 9, "`watermark` has no meaning"),
         ("document: [order_id]", "document: []", 22, "mode documents needs it"),
@@ -145,6 +151,9 @@ def test_the_version_follows_what_a_mapping_yields_and_nothing_else() -> None:
         'customer_id: "client_id"', "customer_id: {expr: client_id, note: new, status: approved}"
     )
     assert read_mapping(("# a comment\n\n" + same).encode()).version == version
+    shown = SHOP.replace("language: de}", "language: de, personal_data: shown, fiscal_calendar: {first_month: 4}}")
+    assert shown != SHOP
+    assert read_mapping(shown.encode()).version == version
     for old, new in [
         ("client_id", "buyer_id"),
         ("cancelled", "returned"),

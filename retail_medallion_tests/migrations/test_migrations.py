@@ -167,6 +167,22 @@ def test_a_queue_from_before_keys_had_a_time_gets_one_that_later_changes_leave(f
     assert {at > max(since.values()) for name, at in kept.items() if name not in since} == {True}
 
 
+def test_a_source_from_before_it_had_settings_for_gold_has_the_defaults(filled: Warehouse) -> None:
+    names = ("fiscal_first_month", "fiscal_pattern", "shows_personal_data")
+    execute(filled, "DELETE FROM migrations.shape")
+    execute(
+        filled, "INSERT INTO silver_meta.source VALUES ('a', 't', 'a', 'UTC', 'EUR', 'DE', 'de', '2026-06-01', 'v')"
+    )
+    for name in names:
+        execute(filled, f"ALTER TABLE silver_meta.source DROP COLUMN {name}")
+    with filled.engine.begin() as connection, pytest.raises(SchemaDriftError):
+        prepare(connection, MODEL)
+    assert [line.split(":")[0] for line in told(filled.engine, MODEL)] == [f"silver_meta.source.{n}" for n in names]
+    assert filled.rows(f"SELECT {', '.join(names)} FROM silver_meta.source") == [(1, "calendar", False)]  # noqa: S608
+    with filled.engine.begin() as connection:
+        assert compare(connection, MODEL) == []
+
+
 def test_a_new_entity_is_added(filled: Warehouse, tmp_path: Path) -> None:
     from retail_medallion.model import load_model
 
