@@ -215,3 +215,14 @@ def test_a_deleted_coupon_stays_a_flagged_member(warehouse: Warehouse, source: s
     warehouse.run_all(source)
     assert [(r["is_deleted"], r["is_inferred"]) for r in warehouse.rows("dim_coupon", source)] == [(True, False)]
     assert shares(warehouse, source) == {"a": 4}
+
+
+def test_the_largest_amounts_are_shared_exactly(warehouse: Warehouse, source: str) -> None:
+    largest = Decimal("99999999999999.9999")
+    warehouse.put(source, "sales", "s", discount_amount=largest, total_amount=largest, coupon_ids=["a", "b", "c"])
+    for line in ("i", "j"):
+        warehouse.put(source, "sale_items", line, sale_id="s", discount_amount=-largest, coupon_id="a")
+    warehouse.run_all(source)
+    found = shares(warehouse, source)
+    assert found["a"] == -2 * largest
+    assert (found["b"] + found["c"], found["b"] - found["c"]) == (3 * largest, Decimal("0.0001"))
