@@ -14,7 +14,7 @@ NEXT_DAY = DAY + dt.timedelta(days=1)
 
 
 def shares(warehouse: Warehouse, source: str) -> dict[str, Decimal]:
-    """Discount by coupon, of a source with one sale."""
+    """Discount by coupon, of a source where each is redeemed once."""
     coupons = {row["coupon_key"]: row["coupon_id"] for row in warehouse.rows("dim_coupon", source)}
     return {coupons[r["coupon_key"]]: r["discount_amount"] for r in warehouse.rows("fct_coupon_redemption", source)}
 
@@ -187,15 +187,19 @@ def test_a_deleted_or_test_sale_takes_its_redemptions_with_it_and_brings_them_ba
 
 
 def test_a_redemption_that_runs_before_its_sale_waits_for_it(warehouse: Warehouse, source: str) -> None:
-    warehouse.put(source, "sale_items", "i", sale_id="s", coupon_id="a", discount_amount=1)
+    warehouse.put(source, "sale_items", "i", sale_id="on line", coupon_id="a", discount_amount=1)
     warehouse.run("fct_coupon_redemption", source)
-    assert ("fct_coupon_redemption", "sale_id", "s") not in warehouse.pending(source)
-    warehouse.put(source, "sales", "s", day=NEXT_DAY, discount_amount=1)
+    # Nothing to wait for: a sale that is not known tells when it comes.
+    assert ("fct_coupon_redemption", "sale_id", "on line") not in warehouse.pending(source)
+    warehouse.put(source, "sales", "on line", day=NEXT_DAY, discount_amount=1)
+    warehouse.put(source, "sales", "on document", day=NEXT_DAY, discount_amount=2, coupon_ids=["b"])
+    warehouse.put(source, "sales", "without", day=NEXT_DAY)
     report = warehouse.run("fct_coupon_redemption", source)
-    assert report.metadata["waiting_for_parent"] == 1
-    assert ("fct_coupon_redemption", "sale_id", "s") in warehouse.pending(source)
+    assert report.metadata["waiting_for_parent"] == 2
+    waiting = {id_ for consumer, _, id_ in warehouse.pending(source) if consumer == "fct_coupon_redemption"}
+    assert waiting == {"on line", "on document"}
     warehouse.run_all(source)
-    assert shares(warehouse, source) == {"a": 1}
+    assert shares(warehouse, source) == {"a": 1, "b": 2}
     assert warehouse.pending(source) == set()
 
 
