@@ -28,9 +28,11 @@ from retail_medallion.gold.tables import (
     fct_sale_item,
     fct_stock_movement,
     fct_transaction,
+    mart_cart_funnel,
     mart_daily_payments,
     mart_daily_sales,
     mart_data_quality,
+    mart_fulfilment_service,
     mart_payment_reconciliation,
     mart_store_day,
 )
@@ -63,6 +65,8 @@ TABLES: Mapping[str, GoldTable] = {
         mart_store_day,
         mart_payment_reconciliation,
         mart_daily_payments,
+        mart_cart_funnel,
+        mart_fulfilment_service,
         mart_data_quality,
     )
 }

@@ -10,6 +10,7 @@ from retail_medallion_tests.gold.warehouse import DAY, NOON, Warehouse
 
 NEXT_DAY = DAY + dt.timedelta(days=1)
 QUIET_DAY = dt.date(2026, 9, 1)
+ANOTHER_QUIET_DAY = dt.date(2026, 9, 2)
 
 
 def brought_up_to_date(warehouse: Warehouse, source: str, table: str) -> list[dict[str, Any]]:
@@ -236,3 +237,190 @@ def test_data_quality_follows_what_changes_and_touches_no_other_source(warehouse
     ]
     assert [r["accepted"] for r in warehouse.rows("mart_data_quality", other)] == [5]
     assert warehouse.run("mart_data_quality", source, NEXT_DAY).skipped
+
+
+def outcomes(row: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(row[c] for c in ("carts", "converted", "merged", "abandoned", "open_carts"))
+
+
+def test_every_cart_has_one_outcome_and_its_value_counts_there(warehouse: Warehouse, source: str) -> None:
+    warehouse.horizon(source, DAY)
+    warehouse.put(source, "sales", "s", total_amount=25)
+    warehouse.put(source, "shopping_carts", "a", status="converted", sale_id="s", total_amount=20)
+    warehouse.put(source, "shopping_carts", "b", status="merged", abandoned_at=NOON, total_amount=1)
+    warehouse.put(source, "shopping_carts", "c", status="expired", checkout_started_at=NOON, total_amount=4)
+    warehouse.put(source, "shopping_carts", "d", abandoned_at=NOON)
+    warehouse.put(source, "shopping_carts", "e", total_amount=9)
+    warehouse.put(source, "cart_items", "d1", cart_id="d", line_amount=7)
+    warehouse.put(source, "cart_items", "e1", cart_id="e", removed_at=NOON)
+    (row,) = brought_up_to_date(warehouse, source, "mart_cart_funnel")
+    assert outcomes(row) == (5, 1, 1, 2, 1)
+    assert (row["with_items"], row["checkout_started"]) == (1, 2)
+    assert (row["cart_value"], row["abandoned_value"], row["converted_value"]) == (41, 11, 25)
+    assert (row["conversion_rate"], row["abandonment_rate"]) == (Decimal("0.2"), Decimal("0.5"))
+    assert (row["device_type"], row["recovered_within_7_days"]) == ("unknown", 0)
+
+
+def test_carts_of_two_currencies_and_sales_in_another_one_are_not_added(warehouse: Warehouse, source: str) -> None:
+    warehouse.put(source, "sales", "s", total_amount=3000, currency_code="JPY")
+    warehouse.put(source, "shopping_carts", "a", sale_id="s", total_amount=20)
+    warehouse.put(source, "shopping_carts", "b", currency_code="JPY", total_amount=500, device_type="mobile")
+    rows = {r["currency_code"]: r for r in brought_up_to_date(warehouse, source, "mart_cart_funnel")}
+    assert {c: (r["cart_value"], r["converted_value"], r["converted"]) for c, r in rows.items()} == {
+        "EUR": (20, 0, 1),
+        "JPY": (500, 0, 0),
+    }
+    warehouse.put(source, "sales", "s", total_amount=3000)
+    rows = {r["currency_code"]: r for r in brought_up_to_date(warehouse, source, "mart_cart_funnel")}
+    assert rows["EUR"]["converted_value"] == 3000
+
+
+def test_a_cart_becomes_abandoned_because_the_horizon_moved_and_is_recovered_later(
+    warehouse: Warehouse, source: str
+) -> None:
+    warehouse.horizon(source, NEXT_DAY)
+    warehouse.put(source, "shopping_carts", "c", customer_id="u")
+    (row,) = brought_up_to_date(warehouse, source, "mart_cart_funnel")
+    assert outcomes(row) == (1, 0, 0, 0, 1)
+
+    warehouse.horizon(source, NEXT_DAY + dt.timedelta(days=1))
+    (row,) = brought_up_to_date(warehouse, source, "mart_cart_funnel")
+    assert outcomes(row) == (1, 0, 0, 1, 0)
+    assert row["recovered_within_7_days"] == 0
+
+    # Only the deadlines between the two horizons are looked at.
+    warehouse.horizon(source, NEXT_DAY + dt.timedelta(days=9))
+    assert warehouse.run("mart_cart_funnel", source, ANOTHER_QUIET_DAY).metadata["recomputed"] == 0
+
+    warehouse.put(source, "sales", "s", customer_id="u", sold_at=NOON + dt.timedelta(days=7))
+    (row,) = brought_up_to_date(warehouse, source, "mart_cart_funnel")
+    assert (outcomes(row), row["recovered_within_7_days"]) == ((1, 0, 0, 1, 0), 1)
+
+    # The horizon falls back when an entity joins whose days are yet to come.
+    warehouse.partition(source, "shopping_carts", DAY - dt.timedelta(days=5))
+    (row,) = brought_up_to_date(warehouse, source, "mart_cart_funnel")
+    assert (outcomes(row), row["recovered_within_7_days"]) == ((1, 0, 0, 0, 1), 0)
+
+
+def test_only_a_purchase_of_the_same_known_shopper_within_seven_days_after_recovers_a_cart(
+    warehouse: Warehouse, source: str
+) -> None:
+    week = dt.timedelta(days=7)
+    left = {"abandoned_at": NOON}
+    for cart in ("u", "v", "w", "x", "y"):
+        warehouse.put(source, "shopping_carts", cart, customer_id=cart, **left)
+    warehouse.put(source, "shopping_carts", "nobody", **left)
+    warehouse.put(source, "sales", "nobody", sold_at=NOON + week)
+    for customer, values in {
+        "u": {"sold_at": NOON + week},
+        "v": {"sold_at": NOON + week + dt.timedelta(seconds=1)},
+        "w": {"sold_at": NOON},
+        "x": {"sold_at": NOON + week, "sale_type": "return"},
+        "y": {"sold_at": NOON + week, "status": "cancelled"},
+    }.items():
+        warehouse.put(source, "sales", customer, customer_id=customer, **values)  # type: ignore[arg-type]
+    (row,) = brought_up_to_date(warehouse, source, "mart_cart_funnel")
+    assert (row["abandoned"], row["recovered_within_7_days"]) == (6, 1)
+
+    warehouse.put(source, "sales", "u", customer_id="v", sold_at=NOON + week)
+    warehouse.put(source, "sales", "y", customer_id="y", sold_at=NOON + week)
+    (row,) = brought_up_to_date(warehouse, source, "mart_cart_funnel")
+    assert row["recovered_within_7_days"] == 2
+    warehouse.drop(source, "sales", "u")
+    (row,) = brought_up_to_date(warehouse, source, "mart_cart_funnel")
+    assert row["recovered_within_7_days"] == 1
+
+
+def test_a_purchase_concerns_only_the_days_of_carts_left_in_the_week_before(warehouse: Warehouse, source: str) -> None:
+    for days in range(0, 30, 5):
+        then = NOON - dt.timedelta(days=days)
+        warehouse.put(
+            source,
+            "shopping_carts",
+            f"c{days}",
+            customer_id="u",
+            created_at=then,
+            last_activity_at=then,
+            business_date=then.date(),
+        )
+    brought_up_to_date(warehouse, source, "mart_cart_funnel")
+    warehouse.put(source, "sales", "s", customer_id="u", sold_at=NOON + dt.timedelta(hours=1))
+    warehouse.run("fct_sale", source)
+    assert told(warehouse, source, "mart_cart_funnel") == {f"{member_key('customers', source, 'u')}/{DAY}"}
+    assert warehouse.run("mart_cart_funnel", source, ANOTHER_QUIET_DAY).metadata["recomputed"] == 2
+
+
+def test_a_parcel_is_overdue_from_the_day_after_its_promise_until_it_arrives(warehouse: Warehouse, source: str) -> None:
+    warehouse.horizon(source, NEXT_DAY)
+    promised = {"promised_at": NOON + dt.timedelta(days=1), "created_at": NOON}
+    warehouse.put(source, "sales", "s", location_id="l")
+    warehouse.put(source, "sale_fulfilments", "f", carrier="DHL", **promised)
+    warehouse.put(source, "sale_fulfilments", "g", carrier="DHL", status="cancelled", **promised)
+    (row,) = brought_up_to_date(warehouse, source, "mart_fulfilment_service")
+    assert row["location_key"] == member_key("inventory_locations", source, "l")
+    counts = ("fulfilments", "cancelled", "delivered", "open_fulfilments", "open_overdue")
+    assert [row[c] for c in counts] == [2, 1, 0, 1, 0]
+
+    warehouse.horizon(source, NEXT_DAY + dt.timedelta(days=1))
+    (row,) = brought_up_to_date(warehouse, source, "mart_fulfilment_service")
+    assert [row[c] for c in counts] == [2, 1, 0, 1, 1]
+    warehouse.horizon(source, NEXT_DAY + dt.timedelta(days=2))
+    assert warehouse.run("mart_fulfilment_service", source, ANOTHER_QUIET_DAY).metadata["recomputed"] == 0
+
+    arrived = {"status": "delivered", "delivered_at": NOON + dt.timedelta(days=3)}
+    warehouse.put(source, "sale_fulfilments", "f", carrier="DHL", **promised, **arrived)  # type: ignore[arg-type]
+    (row,) = brought_up_to_date(warehouse, source, "mart_fulfilment_service")
+    assert [row[c] for c in counts] == [2, 1, 1, 0, 0]
+    assert (row["on_time"], row["late"], row["median_hours_to_deliver"]) == (0, 1, 72)
+
+
+def test_on_time_in_full_is_a_share_of_what_can_be_judged(warehouse: Warehouse, source: str) -> None:
+    warehouse.put(source, "sales", "s")
+    warehouse.put(source, "sale_items", "i", sale_id="s", quantity=2)
+    hour = dt.timedelta(hours=1)
+    promise = NOON + 10 * hour
+    for number, (hours, quantity, promised) in enumerate(
+        [(5, 2, promise), (11, 2, promise), (5, 1, promise), (5, 2, None), (5, None, promise)]
+    ):
+        warehouse.put(
+            source,
+            "sale_fulfilments",
+            str(number),
+            status="delivered",
+            quantity=quantity,
+            promised_at=promised,
+            shipped_at=NOON + number * hour,
+            delivered_at=NOON + hours * hour,
+        )
+    warehouse.put(source, "sale_fulfilments", "back", status="returned", quantity=1, delivered_at=NOON + hour)
+    warehouse.put(source, "sale_fulfilments", "lost", status="failed", fulfilment_type="local_delivery")
+    rows = {r["fulfilment_type"]: r for r in brought_up_to_date(warehouse, source, "mart_fulfilment_service")}
+    row = rows["shipment"]
+    assert row["carrier"] == "unknown"
+    assert [row[c] for c in ("delivered", "on_time", "late", "in_full", "on_time_in_full")] == [6, 3, 1, 3, 1]
+    assert row["otif_rate"] == Decimal("0.333333")
+    assert [row[c] for c in ("returned", "failed", "open_fulfilments")] == [1, 0, 0]
+    assert [row[f"{p}_hours_to_ship"] for p in ("median", "p90")] == [2, 4]
+    assert [row[f"{p}_hours_in_transit"] for p in ("median", "p90")] == [3, 10]
+    assert [row[f"{p}_hours_to_deliver"] for p in ("median", "p90")] == [5, 11]
+    lost = rows["local_delivery"]
+    assert (lost["failed"], lost["open_fulfilments"], lost["otif_rate"], lost["p90_hours_to_ship"]) == (
+        1,
+        0,
+        None,
+        None,
+    )
+
+
+def test_what_was_written_before_any_day_was_whole_is_judged_as_soon_as_one_is(
+    warehouse: Warehouse, source: str
+) -> None:
+    warehouse.put(source, "shopping_carts", "c")
+    warehouse.put(source, "sale_fulfilments", "f", promised_at=NOON)
+    (cart,) = brought_up_to_date(warehouse, source, "mart_cart_funnel")
+    (parcel,) = warehouse.rows("mart_fulfilment_service", source)
+    assert (cart["open_carts"], parcel["open_fulfilments"], parcel["open_overdue"]) == (1, 1, 0)
+    warehouse.horizon(source, DAY + dt.timedelta(days=5))
+    (cart,) = brought_up_to_date(warehouse, source, "mart_cart_funnel")
+    (parcel,) = warehouse.rows("mart_fulfilment_service", source)
+    assert (cart["abandoned"], parcel["open_fulfilments"], parcel["open_overdue"]) == (1, 1, 1)

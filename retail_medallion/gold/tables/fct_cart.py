@@ -9,6 +9,7 @@ from retail_medallion.gold.definition import (
     Column,
     Consumes,
     GoldTable,
+    Notifies,
     provenance_columns,
 )
 
@@ -59,6 +60,7 @@ FROM gold.fct_cart c WHERE c.is_converted GROUP BY 1 ORDER BY 1
             "total of the sale it became, in the currency of that sale",
             nullable=True,
         ),
+        Column("converted_currency_code", "text", "currency of converted_value", nullable=True),
         Column("minutes_to_checkout", "integer", "whole minutes from opening to checkout", nullable=True),
         Column("minutes_to_conversion", "integer", "whole minutes from opening to the sale", nullable=True),
         Column("silver_partition", "date", "partition of the cart in Silver"),
@@ -75,6 +77,7 @@ WITH items AS (
     GROUP BY i.cart_id
 ), cart AS (
     SELECT c.*, s.customer_id AS sale_customer_id, s.location_id AS sale_location_id, s.total_amount AS sale_amount,
+           s.currency_code::text AS sale_currency_code,
            coalesce(c.converted_at, s.sold_at) AS sold_at,
            CASE WHEN s.sale_id IS NOT NULL THEN f.sale_key END AS sale_key
     FROM {scope} scope
@@ -97,6 +100,7 @@ SELECT gold.member_key('shopping_carts', c.source_system, c.cart_id) AS cart_key
        c.status = 'converted' OR c.sold_at IS NOT NULL AS is_converted,
        coalesce(items.item_count, 0) AS item_count, coalesce(items.units, 0) AS units,
        coalesce(c.total_amount, items.line_amount, 0) AS cart_value, c.sale_amount AS converted_value,
+       c.sale_currency_code AS converted_currency_code,
        CASE WHEN c.checkout_started_at >= c.created_at
             THEN floor(extract(epoch FROM c.checkout_started_at - c.created_at) / 60) END AS minutes_to_checkout,
        CASE WHEN c.sold_at >= c.created_at
@@ -129,6 +133,28 @@ JOIN silver.sales s ON s.source_system = c.source_system AND s.sale_id = c.sale_
  AND NOT s.is_deleted AND NOT s.is_test
 WHERE NOT EXISTS (SELECT FROM gold.fct_sale f WHERE f.sale_key = gold.member_key('sales', c.source_system, c.sale_id))
 """,
+    notifies=(
+        Notifies(
+            "mart_cart_funnel",
+            "created_date",
+            columns=(
+                "created_date",
+                "channel",
+                "device_type",
+                "currency_code",
+                "customer_key",
+                "status",
+                "checkout_started_at",
+                "abandoned_at",
+                "last_activity_at",
+                "is_converted",
+                "item_count",
+                "cart_value",
+                "converted_value",
+                "converted_currency_code",
+            ),
+        ),
+    ),
     silver_inputs=("shopping_carts", "cart_items", "sales"),
     gold_inputs=("dim_source", "dim_date", "dim_customer", "dim_location", "fct_sale"),
     unique=(("source_key", "cart_id"),),
@@ -144,6 +170,7 @@ WHERE NOT EXISTS (SELECT FROM gold.fct_sale f WHERE f.sale_key = gold.member_key
         (("customer_key", "created_date"), ()),
         (("location_key", "created_date"), ()),
         (("source_key", "created_date"), ()),
+        (("source_key", "inactivity_deadline_at"), ()),
         (("source_key", "silver_partition"), ()),
     ),
     brin=("created_date",),

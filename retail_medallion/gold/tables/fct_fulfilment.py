@@ -8,6 +8,7 @@ from retail_medallion.gold.definition import (
     Column,
     Consumes,
     GoldTable,
+    Notifies,
     provenance_columns,
 )
 
@@ -162,6 +163,28 @@ JOIN silver.sales s ON s.source_system = f.source_system AND s.sale_id = f.sale_
  AND NOT s.is_deleted AND NOT s.is_test
 WHERE NOT EXISTS (SELECT FROM gold.fct_sale g WHERE g.sale_key = gold.member_key('sales', f.source_system, f.sale_id))
 """,
+    notifies=(
+        Notifies(
+            "mart_fulfilment_service",
+            "created_date",
+            columns=(
+                "created_date",
+                "location_key",
+                "carrier",
+                "fulfilment_type",
+                "status",
+                "promised_date",
+                "delivered_date",
+                "cancelled_date",
+                "returned_date",
+                "is_on_time",
+                "is_in_full",
+                "hours_to_ship",
+                "hours_in_transit",
+                "hours_to_deliver",
+            ),
+        ),
+    ),
     silver_inputs=("sale_fulfilments", "sales", "sale_items"),
     gold_inputs=("dim_source", "dim_date", "dim_customer", "dim_location", "fct_sale"),
     unique=(("source_key", "sale_fulfilment_id"),),
@@ -175,6 +198,7 @@ WHERE NOT EXISTS (SELECT FROM gold.fct_sale g WHERE g.sale_key = gold.member_key
         (("customer_key", "created_date"), ()),
         (("location_key", "created_date"), ()),
         (("source_key", "created_date"), ()),
+        (("source_key", "promised_date"), ()),
         (("source_key", "silver_partition"), ()),
     ),
     brin=("created_date",),

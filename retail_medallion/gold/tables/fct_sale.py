@@ -12,6 +12,7 @@ from retail_medallion.gold.definition import (
     Notifies,
     provenance_columns,
 )
+from retail_medallion.gold.tables.mart_cart_funnel import PURCHASE_OF_CUSTOMER
 from retail_medallion.gold.tables.sale_lines import SALE_LINES, STATED_DIRECTION
 
 _MONEY = "numeric(18,4)"
@@ -155,6 +156,7 @@ LEFT JOIN payments ON payments.sale_id = s.sale_id
                 "refunded_amount",
             ),
         ),
+        PURCHASE_OF_CUSTOMER,
     ),
     silver_inputs=("sales", "sale_items", "transactions"),
     gold_inputs=("dim_source", "dim_date", "dim_customer", "dim_location"),
