@@ -25,15 +25,21 @@ _SELECTABLE = dg.PythonObjectDagsterType(sa.Select)
 def gold_asset(mapping: Mapping, table: GoldTable) -> dg.AssetsDefinition:
     """The Gold asset of a table for a source. Tables are shared by all sources, rows are told apart by their source."""
     source = mapping.source.code
-    silver = [name for name in table.silver_inputs if name in mapping.entities]
+    silver = {
+        name: keys.asset_key(source, keys.SILVER, name) for name in table.silver_inputs if name in mapping.entities
+    }
 
     @dg.asset(
         key=gold_key(source, table),
         description=_description(table),
-        ins={
-            name: dg.AssetIn(key=keys.asset_key(source, keys.SILVER, name), dagster_type=_SELECTABLE) for name in silver
-        },
-        deps=[gold_key(source, TABLES[name]) for name in table.gold_inputs],
+        # What has no days would ask for its inputs of every day: it only comes after them.
+        ins={}
+        if table.is_whole
+        else {name: dg.AssetIn(key=key, dagster_type=_SELECTABLE) for name, key in silver.items()},
+        deps=[
+            *(silver.values() if table.is_whole else ()),
+            *(gold_key(source, TABLES[name]) for name in table.gold_inputs),
+        ],
         partitions_def=None if table.is_whole else DAILY,
         # Also without partitions: Dagster refuses a range in which one asset has another policy.
         backfill_policy=RANGE_IN_ONE_RUN,

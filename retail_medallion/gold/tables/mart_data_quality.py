@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retail_medallion.gold.definition import Check, Column, GoldTable, provenance_columns
+from retail_medallion.gold.definition import ALL, Check, Column, GoldTable, provenance_columns
 
 TABLE = GoldTable(
     name="mart_data_quality",
@@ -47,7 +47,7 @@ SELECT gold.member_key('sources', p.source_system, p.source_system) AS source_ke
        coalesce(f.findings_by_rule, jsonb_build_object()) AS findings_by_rule,
        max(p.partition_date) OVER () - max(p.partition_date) OVER (PARTITION BY p.entity) AS days_behind
 FROM {scope} scope
-JOIN silver_meta.partition_state p ON p.source_system = scope.id
+JOIN silver_meta.partition_state p ON p.source_system = %(source)s
 LEFT JOIN (
     SELECT r.entity, r.as_of_partition, sum(r.findings) AS findings,
            jsonb_object_agg(r.rule, r.findings) AS findings_by_rule
@@ -57,8 +57,8 @@ LEFT JOIN (
 ) f ON f.entity = p.entity AND f.as_of_partition = p.partition_date
 """,
     scope_column="source_key",
-    scope_value="gold.member_key('sources', id, id)",
-    all_ids="SELECT source_system AS id FROM silver_meta.source WHERE source_system = %(source)s",
+    scope_value="gold.member_key('sources', %(source)s, %(source)s)",
+    all_ids=f"SELECT '{ALL}' AS id",
     silver_inputs=(
         "cart_items",
         "coupons",
@@ -79,7 +79,9 @@ LEFT JOIN (
     ),
     gold_inputs=("dim_source", "dim_date"),
     day_column="partition_date",
+    # Findings come and go with rows of any day, and nobody tells of them.
     always=True,
+    is_whole=True,
     checks=(
         Check("counts_not_negative", "least(rows_read, filtered, accepted, rejected, superseded, findings) >= 0"),
         Check("not_ahead_of_the_newest", "days_behind >= 0"),
