@@ -46,10 +46,10 @@ def days(count: int, *, first: dt.date = FIRST_DAY) -> list[dt.date]:
     return [first + dt.timedelta(days=n) for n in range(count)]
 
 
-def fill_demo_database(database: FreshDatabase, *, last_day: dt.date, scale: float = 0.01) -> None:
-    """Make a tiny demo retailer: twenty days of history up to and including the last one."""
+def fill_demo_database(database: FreshDatabase, *, last_day: dt.date, scale: float = 0.01, history: int = 20) -> None:
+    """Make a demo retailer, a tiny one: so many days of history up to and including the last one."""
     with contextlib.closing(database.connect()) as connection:
-        create_demo_database(connection, scale=scale, days=20, end=last_day)
+        create_demo_database(connection, scale=scale, days=history, end=last_day)
 
 
 @contextlib.contextmanager

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from retail_medallion.embedded.dumps import restore_dump
 from retail_medallion.embedded.postgres import EmbeddedPostgres
 from retail_medallion.embedded.s3 import EmbeddedS3
 from retail_medallion.model import load_model
 from retail_medallion.orchestration.resources import Warehouse
-from retail_medallion_tests.platform import NewPlatform, Platform, copy_objects, days, fill_demo_database, platform_on
+from retail_medallion_tests.platform import (
+    FIRST_DAY,
+    NewPlatform,
+    Platform,
+    copy_objects,
+    days,
+    fill_demo_database,
+    platform_on,
+)
 from retail_medallion_tests.servers import FreshDatabase, create_database, session_home
 from retail_medallion_tests.shared import database_once, once, read_into, write_down
 
@@ -88,19 +98,88 @@ def loaded(
 ) -> Iterator[Platform]:
     """A platform that took all three days as one range; tests share it and leave it as it is."""
 
-    def make() -> dict[str, str]:
-        bucket = f"shared-{uuid.uuid4().hex[:16]}"
-        s3_server.client().create_bucket(Bucket=bucket)
+    def load() -> Platform:
         platform = new_platform()
         platform.materialise(days(3))
-        copy_objects(s3_server, platform.bucket, bucket)
-        events = session_home() / "shared" / "events"
-        write_down(platform.instance, events)
-        return {"database": kept(postgres_server, platform), "bucket": bucket, "events": str(events)}
+        return platform
 
-    made = once("loaded", make)
     home: Path = tmp_path_factory.mktemp("loaded")
-    with platform_on(postgres_server, s3_server, demo_database, home, template=made["database"]) as platform:
-        copy_objects(s3_server, made["bucket"], platform.bucket)
+    with shared_platform("loaded", load, postgres_server, s3_server, demo_database, home) as platform:
+        yield platform
+
+
+@pytest.fixture(scope="session")
+def northwind_database(postgres_server: EmbeddedPostgres) -> FreshDatabase:
+    """The public Northwind database; tests share it and only read."""
+    folder = os.environ.get("RETAIL_REAL_SOURCES", "")
+    dump = Path(folder) / "northwind.dump"
+    if not folder or not dump.is_file():
+        pytest.skip("RETAIL_REAL_SOURCES names no folder with northwind.dump")
+
+    def restore() -> dict[str, str]:
+        name = f"shared_northwind_{uuid.uuid4().hex[:16]}"
+        restore_dump(postgres_server, dump, name)
+        return {"database": name}
+
+    name = once("northwind", restore)["database"]
+    return FreshDatabase(name, postgres_server.dsn(name))
+
+
+@pytest.fixture(scope="session")
+def northwind_loaded(
+    new_platform_for: Callable[..., NewPlatform],
+    postgres_server: EmbeddedPostgres,
+    s3_server: EmbeddedS3,
+    northwind_database: FreshDatabase,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Platform]:
+    """A platform that took Northwind's first day; tests share it and leave it as it is."""
+
+    def load() -> Platform:
+        platform = new_platform_for(northwind_database, source="northwind")()
+        platform.materialise([FIRST_DAY])
+        return platform
+
+    home: Path = tmp_path_factory.mktemp("northwind_loaded")
+    with shared_platform(
+        "northwind_loaded", load, postgres_server, s3_server, northwind_database, home, source="northwind"
+    ) as platform:
+        yield platform
+
+
+@contextlib.contextmanager
+def shared_platform(
+    name: str,
+    load: Callable[[], Platform],
+    server: EmbeddedPostgres,
+    s3: EmbeddedS3,
+    database: FreshDatabase,
+    home: Path,
+    **settings: str,
+) -> Iterator[Platform]:
+    """A copy of a platform that the first of this session's processes to ask for that name has loaded.
+
+    Args:
+        name: What it is.
+        load: Makes the platform and loads it.
+        server: Server of the warehouse.
+        s3: Server of the bucket.
+        database: What the platform reads.
+        home: Folder for what a process on the platform writes to disk.
+        **settings: Of `platform_on`.
+    """
+
+    def make() -> dict[str, str]:
+        bucket = f"shared-{uuid.uuid4().hex[:16]}"
+        s3.client().create_bucket(Bucket=bucket)
+        platform = load()
+        copy_objects(s3, platform.bucket, bucket)
+        events = session_home() / "shared" / f"{name}.events"
+        write_down(platform.instance, events)
+        return {"database": kept(server, platform), "bucket": bucket, "events": str(events)}
+
+    made = once(name, make)
+    with platform_on(server, s3, database, home, template=made["database"], **settings) as platform:
+        copy_objects(s3, made["bucket"], platform.bucket)
         read_into(platform.instance, Path(made["events"]))
         yield platform

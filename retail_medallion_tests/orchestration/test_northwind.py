@@ -2,45 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import os
-import uuid
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
 from psycopg2 import sql
 
-from retail_medallion.embedded.dumps import restore_dump
-from retail_medallion.embedded.postgres import EmbeddedPostgres
-from retail_medallion_tests.platform import NewPlatform, Platform, ask
+from retail_medallion_tests.platform import FIRST_DAY, Platform, ask
 from retail_medallion_tests.servers import FreshDatabase
-
-DAY = dt.date(2026, 6, 17)
-
-
-@pytest.fixture(scope="module")
-def northwind(postgres_server: EmbeddedPostgres) -> Iterator[FreshDatabase]:
-    folder = os.environ.get("RETAIL_REAL_SOURCES", "")
-    dump = Path(folder) / "northwind.dump"
-    if not folder or not dump.is_file():
-        pytest.skip("RETAIL_REAL_SOURCES names no folder with northwind.dump")
-    name = f"northwind_{uuid.uuid4().hex[:16]}"
-    restore_dump(postgres_server, dump, name)
-    yield FreshDatabase(name, postgres_server.dsn(name))
-    session = postgres_server.connect()
-    with session.cursor() as cursor:
-        cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-    session.close()
-
-
-@pytest.fixture(scope="module")
-def platform(new_platform_for: Callable[..., NewPlatform], northwind: FreshDatabase) -> Platform:
-    """A platform that took Northwind's first day."""
-    platform = new_platform_for(northwind, source="northwind")()
-    platform.materialise([DAY])
-    return platform
-
 
 # unit_price and discount are `real`: their text is what was entered, and numeric arithmetic on it is exact.
 SOURCE_LINES = """
@@ -51,18 +17,20 @@ SOURCE_LINES = """
 """
 
 
-def test_sums_of_order_lines_equal_the_source_in_silver_and_gold(platform: Platform, northwind: FreshDatabase):
-    expected = ask(northwind, SOURCE_LINES)
+def test_sums_of_order_lines_equal_the_source_in_silver_and_gold(
+    northwind_loaded: Platform, northwind_database: FreshDatabase
+):
+    expected = ask(northwind_database, SOURCE_LINES)
     assert expected[0][0] == 2155
     silver = "SELECT count(*), sum(quantity), sum(gross_amount), sum(discount_amount), sum(net_amount)"
-    assert platform.ask(f"{silver} FROM silver.sale_items WHERE NOT is_deleted") == expected
+    assert northwind_loaded.ask(f"{silver} FROM silver.sale_items WHERE NOT is_deleted") == expected
     gold = "SELECT count(*), sum(quantity), sum(gross_amount), sum(line_discount), sum(gross_amount - line_discount)"
-    assert platform.ask(f"{gold} FROM gold.fct_sale_item") == expected
+    assert northwind_loaded.ask(f"{gold} FROM gold.fct_sale_item") == expected
 
 
-def test_every_order_equals_its_source_to_the_cent(platform: Platform, northwind: FreshDatabase):
+def test_every_order_equals_its_source_to_the_cent(northwind_loaded: Platform, northwind_database: FreshDatabase):
     expected = ask(
-        northwind,
+        northwind_database,
         """SELECT o.order_id::text, o.order_date, count(*), o.freight::text::numeric,
             sum(d.unit_price::text::numeric * d.quantity * (1 - d.discount::text::numeric)) + o.freight::text::numeric
         FROM orders o JOIN order_details d USING (order_id)
@@ -70,7 +38,7 @@ def test_every_order_equals_its_source_to_the_cent(platform: Platform, northwind
     )
     assert len(expected) == 830
     stored = "SELECT sale_id, sale_date, item_count, shipping_amount, total_amount FROM gold.fct_sale ORDER BY sale_id"
-    assert platform.ask(stored) == expected
+    assert northwind_loaded.ask(stored) == expected
 
 
 @pytest.mark.parametrize(
@@ -84,21 +52,23 @@ def test_every_order_equals_its_source_to_the_cent(platform: Platform, northwind
         ("order_details", "sale_items", "fct_sale_item"),
     ],
 )
-def test_every_row_arrives(platform: Platform, northwind: FreshDatabase, table: str, silver: str, gold: str):
+def test_every_row_arrives(
+    northwind_loaded: Platform, northwind_database: FreshDatabase, table: str, silver: str, gold: str
+):
     def count(name: str, where: str = "true") -> sql.Composed:
         condition = sql.SQL(where)
         return sql.SQL("SELECT count(*) FROM {} WHERE {}").format(sql.Identifier(*name.split(".")), condition)
 
-    expected = ask(northwind, count(table))
-    assert platform.ask(count(f"silver.{silver}", "NOT is_deleted")) == expected
+    expected = ask(northwind_database, count(table))
+    assert northwind_loaded.ask(count(f"silver.{silver}", "NOT is_deleted")) == expected
     of_source = "source_system = 'northwind' AND NOT is_inferred" if gold.startswith("dim_") else "true"
-    assert platform.ask(count(f"gold.{gold}", of_source)) == expected
+    assert northwind_loaded.ask(count(f"gold.{gold}", of_source)) == expected
 
 
-def test_northwind_reconciles_and_a_second_run_does_nothing_new(platform: Platform):
-    found = platform.reconcile()
+def test_northwind_reconciles_and_a_second_run_does_nothing_new(northwind_loaded: Platform):
+    found = northwind_loaded.reconcile()
     assert [c for c in found.comparisons if not c.holds] == []
     assert found.rows.rejected == 0
-    objects, digests = platform.objects(), platform.digests()
-    platform.materialise([DAY])
-    assert (platform.objects(), platform.digests()) == (objects, digests)
+    objects, digests = northwind_loaded.objects(), northwind_loaded.digests()
+    northwind_loaded.materialise([FIRST_DAY])
+    assert (northwind_loaded.objects(), northwind_loaded.digests()) == (objects, digests)
