@@ -16,10 +16,12 @@ from retail_medallion.orchestration.checks import silver_checks
 from retail_medallion.orchestration.executors import one_process
 from retail_medallion.orchestration.gold import gold_asset, shared_tables
 from retail_medallion.orchestration.io_managers import bronze_io_manager, warehouse_io_manager
-from retail_medallion.orchestration.jobs import daily_jobs
+from retail_medallion.orchestration.jobs import daily_jobs, verify_jobs
+from retail_medallion.orchestration.reconciliation_checks import reconciliation_checks
 from retail_medallion.orchestration.resources import SourceSnapshots, Warehouse
 from retail_medallion.orchestration.silver import silver_asset
 from retail_medallion.orchestration.sources import found_mappings
+from retail_medallion.orchestration.upkeep_checks import dear_checks, upkeep_checks
 
 
 def build_definitions(
@@ -40,8 +42,11 @@ def build_definitions(
     entities = {code: list(mapping.entities) for code, mapping in mappings.items()}
     return dg.Definitions(
         assets=_assets(model, mappings),
-        asset_checks=[check for mapping in mappings.values() for check in silver_checks(mapping, model)],
-        jobs=daily_jobs(entities),
+        asset_checks=[check for mapping in mappings.values() for check in _checks(model, mapping)],
+        jobs=[
+            *daily_jobs(entities, {code: dear_checks(mapping) for code, mapping in mappings.items()}),
+            *verify_jobs(entities),
+        ],
         # One process for all steps: starting a process for each would take longer than most steps do.
         executor=one_process(keys.pools(entities)),
         resources={
@@ -52,6 +57,14 @@ def build_definitions(
             **(resources or {}),
         },
     )
+
+
+def _checks(model: CanonicalModel, mapping: SourceMapping) -> list[dg.AssetChecksDefinition]:
+    return [
+        *silver_checks(mapping, model),
+        *reconciliation_checks(mapping, model),
+        *upkeep_checks(mapping, model),
+    ]
 
 
 def _assets(model: CanonicalModel, mappings: Mapping[str, SourceMapping]) -> list[dg.AssetsDefinition | dg.AssetSpec]:

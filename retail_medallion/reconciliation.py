@@ -8,9 +8,10 @@ same moment: everything in the warehouse is read in one repeatable-read transact
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -28,7 +29,10 @@ _STATES = sa.text("""
     SELECT p.entity, p.partition_date, p.rows_read, p.filtered, p.mapped, p.accepted, p.rejected, p.superseded,
            p.control_totals, l.bronze_objects
     FROM silver_meta.partition_state p JOIN silver_meta.load l USING (load_id)
-    WHERE p.source_system = :source ORDER BY p.entity, p.partition_date
+    WHERE p.source_system = :source
+      AND (CAST(:entities AS text[]) IS NULL OR p.entity = ANY(:entities))
+      AND (CAST(:days AS date[]) IS NULL OR p.partition_date = ANY(:days))
+    ORDER BY p.entity, p.partition_date
 """)
 
 # Facts hold what Silver holds, less what Gold leaves out on purpose: test sales, and lines whose sale is not there.
@@ -190,23 +194,10 @@ def reconcile(
     """
     model = model or load_model()
     connection = connection.execution_options(isolation_level="REPEATABLE READ")
-    states = [dict(row._mapping) for row in connection.execute(_STATES, {"source": source})]  # noqa: SLF001 public in SQLAlchemy
-    comparisons: list[Comparison] = []
-    total = Rows()
-    by_entity: dict[str, Rows] = defaultdict(Rows)
-    for state in states:
-        rows = by_entity[state["entity"]]
-        where = f"{state['entity']} {state['partition_date']}"
-        comparisons += _partition(state, where)
-        for recorded in state["bronze_objects"]:
-            if "/" not in recorded["block"]:
-                comparisons += _bronze_object(store, recorded, where, rows, total)
-        for name in ("read", "filtered", "mapped", "accepted", "rejected", "superseded"):
-            value = state["rows_read" if name == "read" else name]
-            setattr(rows, name, getattr(rows, name) + value)
-            setattr(total, name, getattr(total, name) + value)
+    states = partition_states(connection, source)
+    total, by_entity = Rows(), defaultdict[str, Rows](Rows)
+    comparisons = against_bronze(store, states, total, by_entity)
     for entity, rows in by_entity.items():
-        comparisons.append(Comparison(f"{entity} rows", "Bronze objects", rows.bronze, "Silver read", rows.read))
         comparisons += _silver(connection, model.entity(entity), source, [s for s in states if s["entity"] == entity])
         refused = connection.execute(_QUARANTINED, {"source": source, "entity": entity}).scalar_one()
         comparisons.append(Comparison(f"{entity} rows", "Silver rejected", rows.rejected, "quarantine", refused))
@@ -223,6 +214,49 @@ def reconcile(
     comparisons += _gold(connection, source)
     waiting = connection.execute(_LINES_WITHOUT_SALE, {"source": source}).scalar_one()
     return Reconciliation(source, total, comparisons, money, _sales_total(states), waiting)
+
+
+def partition_states(
+    connection: sa.Connection,
+    source: str,
+    entities: Collection[str] | None = None,
+    days: Collection[dt.date] | None = None,
+) -> list[dict[str, Any]]:
+    """The books of the Silver partitions of a source, of some entities or days where given."""
+    parameters = {
+        "source": source,
+        "entities": None if entities is None else list(entities),
+        "days": None if days is None else list(days),
+    }
+    return [dict(row._mapping) for row in connection.execute(_STATES, parameters)]  # noqa: SLF001 public in SQLAlchemy
+
+
+def against_bronze(
+    store: ParquetStore, states: list[dict[str, Any]], total: Rows, by_entity: defaultdict[str, Rows]
+) -> list[Comparison]:
+    """Compare the books of Silver partitions with themselves and with the Bronze objects they were made from.
+
+    Args:
+        store: The bucket of Bronze; it is asked once for each object.
+        states: What `partition_states` gave.
+        total: Rows of all entities are added here.
+        by_entity: And of each entity here.
+    """
+    comparisons: list[Comparison] = []
+    for state in states:
+        rows = by_entity[state["entity"]]
+        where = f"{state['entity']} {state['partition_date']}"
+        comparisons += _partition(state, where)
+        for recorded in state["bronze_objects"]:
+            if "/" not in recorded["block"]:
+                comparisons += _bronze_object(store, recorded, where, rows, total)
+        for name in ("read", "filtered", "mapped", "accepted", "rejected", "superseded"):
+            value = state["rows_read" if name == "read" else name]
+            setattr(rows, name, getattr(rows, name) + value)
+            setattr(total, name, getattr(total, name) + value)
+    for entity, rows in by_entity.items():
+        comparisons.append(Comparison(f"{entity} rows", "Bronze objects", rows.bronze, "Silver read", rows.read))
+    return comparisons
 
 
 def _sales_total(states: list[dict[str, Any]]) -> dict[str, Decimal]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from retail_medallion.checks.rules import Rule
 
-STOCK_TOLERANCE = "0.05"
-"""Share of the units sold on a day at a location by which the units issued may differ."""
+STOCK_TOLERANCE_PERCENT = 5
+"""By how much of the units sold on a day at a location the units issued may differ."""
 
 # What of a finding is named the same in every rule.
 _OF_SALE = """
@@ -105,15 +105,16 @@ BOOKS = Rule(
 ISSUES = Rule(
     id="R4",
     name="r4_issued_as_sold",
-    title="The units issued from stock for the sales of a day at a location are the units sold, within 5 %.",
+    title="The units issued from stock for the sales of a day at a location are the units sold,"
+    f" within {STOCK_TOLERANCE_PERCENT} percent.",
     entity="stock_movements",
     offenders=f"""
         SELECT location_id || ' on ' || day AS id, day, NULL AS currency_code, sold AS expected, issued AS actual,
                'units issued for the sales of this day and location' AS what
-        FROM ({_STOCK_GROUPS}) g WHERE abs(issued - sold) > {STOCK_TOLERANCE} * sold""",
+        FROM ({_STOCK_GROUPS}) g WHERE abs(issued - sold) * 100 > {STOCK_TOLERANCE_PERCENT} * sold""",  # noqa: S608 constants only
     totals=f"""
         SELECT day, NULL AS currency_code, count(*) AS compared, sum(sold) AS expected
-        FROM ({_STOCK_GROUPS}) g GROUP BY 1""",
+        FROM ({_STOCK_GROUPS}) g GROUP BY 1""",  # noqa: S608 constants only
 )
 
 POINTS = Rule(

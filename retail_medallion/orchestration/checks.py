@@ -3,7 +3,6 @@
 What belongs here: how checks are hung into Dagster and shown. What does not: what is checked (silver).
 """
 
-import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,8 @@ import sqlalchemy as sa
 from retail_medallion.mapping import Mapping as SourceMapping
 from retail_medallion.model import CanonicalModel, Entity
 from retail_medallion.orchestration import keys
-from retail_medallion.orchestration.partitions import PARTITION, RANGE_END, RANGE_START
+from retail_medallion.orchestration.check_tables import text_columns
+from retail_medallion.orchestration.partitions import days_of_run
 from retail_medallion.silver.contract import COUNTS, Contract, RefusedRow, check_contract, worst_rows
 from retail_medallion.silver.findings.read import FoundRow, RuleCount, count_findings, worst_findings
 from retail_medallion.silver.findings.refresh import refresh_findings
@@ -41,7 +41,7 @@ def _contract_check(mapping: SourceMapping, entity: Entity) -> dg.AssetChecksDef
         required_resource_keys={"warehouse"},
     )
     def contract(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        days = _days_of_run(context)
+        days = days_of_run(context)
         with context.resources.warehouse.engine().connect() as connection:
             found = check_contract(connection, source, entity, days)
             worst = worst_rows(connection, source, entity, days) if found.counts["rejected"] else []
@@ -100,17 +100,6 @@ def _findings_check(
     return findings
 
 
-def _days_of_run(context: dg.AssetCheckExecutionContext) -> list[dt.date] | None:
-    """The days of the run; None for a run of the check alone, which has none. A check itself has no partitions."""
-    tags = context.run.tags
-    first = tags.get(RANGE_START, tags.get(PARTITION))
-    last = tags.get(RANGE_END, first)
-    if first is None or last is None:
-        return None
-    start, end = dt.date.fromisoformat(first), dt.date.fromisoformat(last)
-    return [start + dt.timedelta(days=number) for number in range((end - start).days + 1)]
-
-
 def _in_words(found: Contract) -> str:
     if found.breaches:
         return "; ".join(found.breaches)
@@ -139,7 +128,7 @@ def _contract_metadata(found: Contract, worst: Sequence[RefusedRow]) -> Mapping[
                 )
                 for row in worst
             ],
-            schema=_text_columns("day", "block", "row", "key", "reasons", integers=("row",)),
+            schema=text_columns("day", "block", "row", "key", "reasons", integers=("row",)),
         )
     if found.totals:
         parts = ("mapped", "accepted", "rejected", "superseded")
@@ -148,7 +137,7 @@ def _contract_metadata(found: Contract, worst: Sequence[RefusedRow]) -> Mapping[
                 dg.TableRecord({"column": column, **{part: str(sums[part]) for part in parts}})
                 for column, sums in found.totals.items()
             ],
-            schema=_text_columns("column", *parts),
+            schema=text_columns("column", *parts),
         )
     return metadata
 
@@ -156,7 +145,7 @@ def _contract_metadata(found: Contract, worst: Sequence[RefusedRow]) -> Mapping[
 def _by_rule(counts: Mapping[str, int]) -> dg.TableMetadataValue:
     return dg.TableMetadataValue(
         records=[dg.TableRecord({"rule": rule, "rows": rows}) for rule, rows in sorted(counts.items())],
-        schema=_text_columns("rule", "rows", integers=("rows",)),
+        schema=text_columns("rule", "rows", integers=("rows",)),
     )
 
 
@@ -170,7 +159,7 @@ def _findings_metadata(
             records=[
                 dg.TableRecord({"rule": rule.rule, "findings": rule.count, "message": rule.message}) for rule in fired
             ],
-            schema=_text_columns("rule", "findings", "message", integers=("findings",)),
+            schema=text_columns("rule", "findings", "message", integers=("findings",)),
         )
     if worst:
         metadata["worst_offenders"] = dg.TableMetadataValue(
@@ -187,10 +176,6 @@ def _findings_metadata(
                 )
                 for row in worst
             ],
-            schema=_text_columns("rule", "id", "day", "expected", "actual", "delta"),
+            schema=text_columns("rule", "id", "day", "expected", "actual", "delta"),
         )
     return metadata
-
-
-def _text_columns(*names: str, integers: Sequence[str] = ()) -> dg.TableSchema:
-    return dg.TableSchema([dg.TableColumn(name, "int" if name in integers else "string") for name in names])

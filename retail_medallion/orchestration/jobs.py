@@ -12,16 +12,19 @@ from retail_medallion.orchestration import keys
 from retail_medallion.orchestration.executors import one_process, process_per_step
 
 
-def daily_jobs(entities: Mapping[str, Collection[str]]) -> list[Any]:
+def daily_jobs(
+    entities: Mapping[str, Collection[str]], too_dear: Mapping[str, Collection[dg.AssetCheckKey]]
+) -> list[Any]:
     """For each source one job in a single process, and one that gives each step a process, for days with long steps.
 
     Args:
         entities: Entities with a Bronze asset, by source.
+        too_dear: Checks that are not for each day, by source.
     """
     single, parallel = one_process(keys.pools(entities)), process_per_step(entities, keys.pools(entities))
     jobs: list[Any] = []
     for source in entities:
-        selection = dg.AssetSelection.key_prefixes([source])
+        selection = dg.AssetSelection.key_prefixes([source]) - dg.AssetSelection.checks(*too_dear[source])
         jobs.append(
             dg.define_asset_job(
                 keys.daily_job(source),
@@ -39,3 +42,21 @@ def daily_jobs(entities: Mapping[str, Collection[str]]) -> list[Any]:
             )
         )
     return jobs
+
+
+def verify_jobs(entities: Mapping[str, Collection[str]]) -> list[Any]:
+    """For each source one job of all its checks, over all days; it writes nothing but findings that are due.
+
+    Args:
+        entities: Entities with a Bronze asset, by source.
+    """
+    single = one_process(keys.pools(entities))
+    return [
+        dg.define_asset_job(
+            keys.verify_job(source),
+            dg.AssetSelection.key_prefixes([source]) - dg.AssetSelection.key_prefixes([source]).without_checks(),
+            description=f"All checks of {source}, over all days, and all tables compared with a full computation.",
+            executor_def=single,
+        )
+        for source in entities
+    ]

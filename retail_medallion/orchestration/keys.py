@@ -45,6 +45,11 @@ def daily_job(source: str) -> str:
     return f"{source}_daily"
 
 
+def verify_job(source: str) -> str:
+    """The job that checks all days of a source, also by what is too dear for each day."""
+    return f"{source}_verify"
+
+
 def source_pool(source: str) -> str:
     """The pool that bounds how many steps read a source's database at once."""
     return f"{source}_source_database"

@@ -56,3 +56,14 @@ def days_asked_for(context: dg.AssetExecutionContext, first_day: dt.date) -> lis
             fix=f"Start at {first_day} or later.",
         )
     return days
+
+
+def days_of_run(context: dg.AssetCheckExecutionContext) -> list[dt.date] | None:
+    """The days of the run of a check; None for a run of checks alone, which has none. A check has no partitions."""
+    tags = context.run.tags
+    first = tags.get(RANGE_START, tags.get(PARTITION))
+    last = tags.get(RANGE_END, first)
+    if first is None or last is None:
+        return None
+    start, end = dt.date.fromisoformat(first), dt.date.fromisoformat(last)
+    return [start + dt.timedelta(days=number) for number in range((end - start).days + 1)]
