@@ -28,7 +28,11 @@ from retail_medallion.gold.tables import (
     fct_sale_item,
     fct_stock_movement,
     fct_transaction,
+    mart_basket_pair,
     mart_cart_funnel,
+    mart_cohort_retention,
+    mart_customer_rfm,
+    mart_customer_value,
     mart_daily_payments,
     mart_daily_sales,
     mart_data_quality,
@@ -67,6 +71,10 @@ TABLES: Mapping[str, GoldTable] = {
         mart_daily_payments,
         mart_cart_funnel,
         mart_fulfilment_service,
+        mart_customer_rfm,
+        mart_customer_value,
+        mart_cohort_retention,
+        mart_basket_pair,
         mart_data_quality,
     )
 }

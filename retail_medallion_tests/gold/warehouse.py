@@ -19,7 +19,7 @@ from retail_medallion.model import load_model
 from retail_medallion.silver.news import version_of
 from retail_medallion.silver.schema import ensure_month
 from retail_medallion.silver.schema import ensure_schema as ensure_silver
-from retail_medallion.storage.partitioned import PartitionReport
+from retail_medallion.storage.partitioned import ALL_OF_IT, PartitionReport
 
 MODEL = load_model()
 DAY = dt.date(2026, 6, 20)
@@ -172,10 +172,11 @@ class Warehouse:
     def writing(self, table: str, source: str, day: dt.date = DAY) -> Iterator[PartitionReport]:
         """The same, leaving the transaction open for the body."""
         writer = GoldWriter(table, source)
+        partition = ALL_OF_IT if TABLES[table].is_whole else day.isoformat()
         with self.engine.begin() as connection:
-            for name in sorted(writer.locks(day.isoformat())):
+            for name in sorted(writer.locks(partition)):
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
-            yield writer.write(connection, day.isoformat())
+            yield writer.write(connection, partition)
 
     def run_all(self, source: str, day: dt.date = DAY) -> dict[str, PartitionReport]:
         return {table: self.run(table, source, day) for table in TABLES}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from retail_medallion.gold.definition import Column, Consumes, GoldTable, member_columns
+from retail_medallion.gold.tables.whole import tells_whole
 
 TABLE = GoldTable(
     name="dim_customer",
@@ -64,6 +65,10 @@ JOIN silver_meta.source source ON source.source_system = c.source_system
     entity="customers",
     id_column="customer_id",
     consumes=(Consumes("customers", "customer_id"),),
+    notifies=tuple(
+        tells_whole(mart, "person_key")
+        for mart in ("mart_customer_rfm", "mart_customer_value", "mart_cohort_retention")
+    ),
     silver_inputs=("customers",),
     gold_inputs=("dim_location",),
     unique=(("source_system", "customer_id"),),

@@ -13,7 +13,9 @@ from retail_medallion.gold.definition import (
     provenance_columns,
 )
 from retail_medallion.gold.tables.mart_cart_funnel import PURCHASE_OF_CUSTOMER
+from retail_medallion.gold.tables.person_documents import COLUMNS_OF_SALE
 from retail_medallion.gold.tables.sale_lines import SALE_LINES, STATED_DIRECTION
+from retail_medallion.gold.tables.whole import tells_whole
 
 _MONEY = "numeric(18,4)"
 
@@ -157,6 +159,10 @@ LEFT JOIN payments ON payments.sale_id = s.sale_id
             ),
         ),
         PURCHASE_OF_CUSTOMER,
+        tells_whole("mart_customer_rfm", *COLUMNS_OF_SALE),
+        tells_whole("mart_customer_value", *COLUMNS_OF_SALE, "margin_amount"),
+        tells_whole("mart_cohort_retention", *COLUMNS_OF_SALE),
+        tells_whole("mart_basket_pair", "sale_type", "is_revenue"),
     ),
     silver_inputs=("sales", "sale_items", "transactions"),
     gold_inputs=("dim_source", "dim_date", "dim_customer", "dim_location"),

@@ -12,6 +12,7 @@ from retail_medallion.gold.definition import (
     provenance_columns,
 )
 from retail_medallion.gold.tables.sale_lines import SALE_LINES
+from retail_medallion.gold.tables.whole import tells_whole
 
 _MONEY = "numeric(18,4)"
 
@@ -116,7 +117,10 @@ WHERE EXISTS (SELECT FROM silver.sale_items i
                   WHERE s.source_system = %(source)s AND s.sale_id = scope.id AND (s.is_deleted OR s.is_test))
   AND NOT EXISTS (SELECT FROM gold.fct_sale f WHERE f.sale_key = gold.member_key('sales', %(source)s, scope.id))
 """,
-    notifies=(Notifies("mart_daily_sales", "sale_date"),),
+    notifies=(
+        Notifies("mart_daily_sales", "sale_date"),
+        tells_whole("mart_basket_pair", "sale_key", "sale_date", "line_type", "product_key"),
+    ),
     silver_inputs=("sale_items", "sales"),
     gold_inputs=("dim_source", "dim_date", "dim_product", "dim_customer", "dim_location", "dim_coupon", "fct_sale"),
     months="""

@@ -1,0 +1,318 @@
+"""The marts over the whole history, on worlds small enough to be worked out by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from retail_medallion.gold.keys import member_key
+from retail_medallion.gold.rebuild import rebuild
+from retail_medallion.gold.recompute import compare
+from retail_medallion.gold.registry import TABLES
+from retail_medallion_tests.gold.warehouse import Warehouse
+
+HORIZON = dt.date(2026, 7, 1)
+LAST_DAY = dt.date(2026, 6, 30)
+WHOLE = [name for name, table in TABLES.items() if table.is_whole and not table.always]
+_PERSON = "00000000-0000-0000-0000-0000000000aa"
+
+
+def sell(warehouse: Warehouse, source: str, id_: str, day: dt.date, amount: float | str = 10, **values: Any) -> None:
+    """One document without lines: its net revenue is its total."""
+    warehouse.put(source, "sales", id_, business_date=day, total_amount=Decimal(str(amount)), **values)
+
+
+def fill(warehouse: Warehouse, source: str, mart: str, *facts: str, horizon: dt.date = HORIZON) -> list[dict[str, Any]]:
+    """Bring customers, sales, other facts and then the mart up to date; the rows of the mart."""
+    warehouse.horizon(source, horizon)
+    for table in ("dim_customer", "fct_sale", *facts, mart):
+        warehouse.run(table, source)
+    return warehouse.rows(mart, source)
+
+
+def of_persons(rows: list[dict[str, Any]], source: str, *customers: str) -> list[dict[str, Any]]:
+    """The rows of customers that are a person each, in this order."""
+    by_person = {row["person_key"]: row for row in rows}
+    return [by_person[member_key("customers", source, customer)] for customer in customers]
+
+
+def scores(row: dict[str, Any]) -> tuple[int, int, int, str]:
+    return row["r_score"], row["f_score"], row["m_score"], row["segment"]
+
+
+def test_persons_who_bought_alike_are_put_into_fifths_by_their_key(warehouse: Warehouse, source: str) -> None:
+    for number in range(7):
+        sell(warehouse, source, f"s{number}", LAST_DAY, customer_id=f"c{number}")
+    rows = fill(warehouse, source, "mart_customer_rfm")
+    # Seven persons in five groups: the first two groups have one more.
+    ranked = [(row["r_score"], row["f_score"], row["m_score"]) for row in sorted(rows, key=lambda r: r["person_key"])]
+    assert ranked == [(n, n, n) for n in (1, 1, 2, 2, 3, 4, 5)]
+
+
+def test_scores_name_the_first_segment_that_fits(warehouse: Warehouse, source: str) -> None:
+    world = {  # last day in June, purchases, net revenue: each customer's scores are their places among the five
+        "EUR": {"a": (1, 3, 10), "b": (2, 2, 20), "c": (3, 4, 30), "d": (4, 1, 50), "e": (5, 5, 40)},
+        "USD": {"a": (1, 5, 30), "b": (2, 4, 40), "c": (3, 1, 50), "d": (4, 3, 20), "e": (5, 2, 10)},
+    }
+    for currency, customers in world.items():
+        for customer, (day, purchases, revenue) in customers.items():
+            for n in range(purchases):
+                sell(
+                    warehouse,
+                    source,
+                    f"{customer}{currency}{n}",
+                    dt.date(2026, 6, day),
+                    revenue if n == 0 else 0,
+                    currency_code=currency,
+                    customer_id=customer,
+                )
+    rows = fill(warehouse, source, "mart_customer_rfm")
+    euro = of_persons([r for r in rows if r["currency_code"] == "EUR"], source, *"abcde")
+    assert [scores(row) for row in euro] == [
+        (1, 3, 1, "lost"),
+        (2, 2, 2, "hibernating"),
+        (3, 4, 3, "loyal"),
+        (4, 1, 5, "big_spender"),
+        (5, 5, 4, "champion"),
+    ]
+    dollar = of_persons([r for r in rows if r["currency_code"] == "USD"], source, *"abcde")
+    assert [scores(row) for row in dollar] == [
+        (1, 5, 3, "at_risk"),
+        (2, 4, 4, "at_risk"),
+        (3, 1, 5, "big_spender"),
+        (4, 3, 2, "promising"),
+        (5, 2, 1, "new"),
+    ]
+
+
+def test_recency_frequency_and_money_end_with_the_last_closed_day_and_go_back_twelve_months(
+    warehouse: Warehouse, source: str
+) -> None:
+    for id_, day, amount in (
+        ("before", dt.date(2025, 6, 30), 1),
+        ("first", dt.date(2025, 7, 1), 2),
+        ("last", dt.date(2026, 6, 28), 4),
+        ("open", HORIZON, 8),
+    ):
+        sell(warehouse, source, id_, day, amount, customer_id="a")
+    sell(warehouse, source, "back", dt.date(2026, 6, 29), -3, sale_type="return", customer_id="a")
+    sell(warehouse, source, "swap", dt.date(2026, 6, 1), 16, sale_type="exchange", customer_id="a")
+    sell(warehouse, source, "draft", dt.date(2026, 6, 29), 32, status="draft", customer_id="a")
+    sell(warehouse, source, "old", dt.date(2024, 6, 29), 64, customer_id="b")
+    # No buyers: somebody unknown, somebody who only returned, somebody of the open day.
+    sell(warehouse, source, "nobody", dt.date(2026, 6, 1), 128)
+    sell(warehouse, source, "returned", dt.date(2026, 6, 1), -5, sale_type="return", customer_id="c")
+    sell(warehouse, source, "too new", HORIZON, 256, customer_id="d")
+    rows = fill(warehouse, source, "mart_customer_rfm")
+    assert len(rows) == 2
+    a, b = of_persons(rows, source, "a", "b")
+    assert (a["last_sale_date"], a["recency_days"]) == (dt.date(2026, 6, 28), 2)
+    assert (a["frequency_12m"], a["monetary_12m"]) == (3, 2 + 4 + 16 - 3)
+    assert (b["recency_days"], b["frequency_12m"], b["monetary_12m"]) == (731, 0, 0)
+
+
+def test_accounts_of_one_person_are_one_buyer_and_currencies_stay_apart(warehouse: Warehouse, source: str) -> None:
+    for customer in "ab":
+        warehouse.put(source, "customers", customer, identity_hash=_PERSON)
+    sell(warehouse, source, "s1", dt.date(2026, 6, 1), 10, customer_id="a")
+    sell(warehouse, source, "s2", dt.date(2026, 6, 11), 20, customer_id="b")
+    sell(warehouse, source, "s3", dt.date(2026, 6, 12), 40, customer_id="b", currency_code="USD")
+    rows = fill(warehouse, source, "mart_customer_rfm")
+    found = {(str(r["person_key"]), r["currency_code"]): (r["frequency_12m"], r["monetary_12m"]) for r in rows}
+    assert found == {(_PERSON, "EUR"): (2, 30), (_PERSON, "USD"): (1, 40)}
+    euro, _ = sorted(fill(warehouse, source, "mart_customer_value"), key=lambda r: r["currency_code"])
+    assert (euro["orders"], euro["average_gap_days"]) == (2, 10)
+    assert {r["customers"] for r in fill(warehouse, source, "mart_cohort_retention")} == {1}
+
+    # A customer who turns out to be another person is told by the dimension alone.
+    warehouse.put(source, "customers", "b", day=LAST_DAY, identity_hash=_PERSON.replace("aa", "bb"))
+    assert [r["orders"] for r in fill(warehouse, source, "mart_customer_value")] == [1, 1, 1]
+
+
+def test_the_value_of_a_customer_is_worked_out_from_purchases_returns_and_gaps(
+    warehouse: Warehouse, source: str
+) -> None:
+    for id_, day, amount in (("s1", 1, 10), ("s2", 11, 20), ("s3", 16, 40)):
+        sell(warehouse, source, id_, dt.date(2026, 6, day), amount, customer_id="a")
+    sell(warehouse, source, "back", dt.date(2026, 6, 20), -5, sale_type="return", customer_id="a")
+    warehouse.put(source, "sale_items", "i", sale_id="s1", gross_amount=10, unit_cost=4)
+    sell(warehouse, source, "once", dt.date(2026, 6, 23), 30, customer_id="b")
+    sell(warehouse, source, "t1", dt.date(2025, 12, 3), 1, customer_id="c")
+    sell(warehouse, source, "t2", dt.date(2026, 6, 21), 2, customer_id="c")
+    sell(warehouse, source, "dollar", dt.date(2025, 1, 1), 30, customer_id="b", currency_code="USD")
+    rows = fill(warehouse, source, "mart_customer_value")
+
+    a, b, c = of_persons([r for r in rows if r["currency_code"] == "EUR"], source, "a", "b", "c")
+    assert (a["orders"], a["net_revenue"], a["margin_amount"], a["documents_without_margin"]) == (3, 65, 6, 3)
+    assert (a["first_sale_date"], a["last_sale_date"]) == (dt.date(2026, 6, 1), dt.date(2026, 6, 16))
+    assert a["average_order_value"] == Decimal("23.3333")  # (10 + 20 + 40) / 3
+    assert a["orders_per_year"] == Decimal("12.1667")  # 3 * 365 / 90: thirty days since the first count as ninety
+    assert a["average_gap_days"] == Decimal("7.5")  # 10 and 5 days
+    assert a["silence_days"] == 14
+    assert a["probability_active"] == Decimal("0.333333")  # (1 + 0) / (1 + 2): no gap was as long
+    assert a["projected_12m"] == Decimal("94.6297")  # 23.3333 * 12.1667 * 0.333333
+
+    # One purchase, seven days ago: of all gaps in euro (10, 5, 200) two are as long.
+    assert (b["average_gap_days"], b["silence_days"], b["probability_active"]) == (None, 7, Decimal("0.75"))
+    assert c["orders_per_year"] == Decimal("3.4762")  # 2 * 365 / 210
+    assert (c["silence_days"], c["probability_active"]) == (9, 1)
+
+    # Nobody bought twice in dollars: nothing speaks against the only customer.
+    (dollar,) = [r for r in rows if r["currency_code"] == "USD"]
+    assert (dollar["silence_days"], dollar["probability_active"]) == (545, 1)
+
+
+def test_a_gap_exactly_as_long_as_the_silence_counts_and_so_do_two_purchases_of_one_day(
+    warehouse: Warehouse, source: str
+) -> None:
+    for id_, day in (("s1", 24), ("s2", 27), ("s3", 27)):
+        sell(warehouse, source, id_, dt.date(2026, 6, day), customer_id="a")
+    sell(warehouse, source, "last", LAST_DAY, customer_id="b")
+    a, b = of_persons(fill(warehouse, source, "mart_customer_value"), source, "a", "b")
+    # Gaps 3 and 0, silence 3.
+    assert (a["average_gap_days"], a["probability_active"]) == (Decimal("1.5"), Decimal("0.666667"))
+    assert (b["silence_days"], b["probability_active"]) == (0, 1)
+
+
+def test_a_cohort_has_every_month_up_to_the_last_closed_day(warehouse: Warehouse, source: str) -> None:
+    sell(warehouse, source, "early return", dt.date(2026, 3, 31), -2, sale_type="return", customer_id="a")
+    sell(warehouse, source, "a1", dt.date(2026, 4, 1), 10, customer_id="a")
+    sell(warehouse, source, "b1", dt.date(2026, 4, 30), 20, customer_id="b")
+    sell(warehouse, source, "a2", dt.date(2026, 5, 15), 15, customer_id="a")
+    sell(warehouse, source, "a3", dt.date(2026, 5, 16), 15, customer_id="a")
+    sell(warehouse, source, "b return", dt.date(2026, 5, 16), -5, sale_type="return", customer_id="b")
+    sell(warehouse, source, "b2", LAST_DAY, 7, customer_id="b")
+    sell(warehouse, source, "c1", dt.date(2026, 5, 1), 3, customer_id="c")
+    sell(warehouse, source, "dollar", dt.date(2026, 6, 1), 9, customer_id="a", currency_code="USD")
+    sell(warehouse, source, "open", HORIZON, 1000, customer_id="a")
+    rows = fill(warehouse, source, "mart_cohort_retention")
+    columns = ("customers", "active", "retention", "net_revenue", "cumulative_revenue_per_head")
+    found = {
+        (r["currency_code"], r["cohort_month"].month, r["months_since"]): tuple(r[column] for column in columns)
+        for r in rows
+    }
+    half = Decimal("0.5")
+    assert found == {
+        ("EUR", 4, 0): (2, 2, 1, 30, 15),
+        ("EUR", 4, 1): (2, 1, half, 25, Decimal("27.5")),  # 55 of two
+        ("EUR", 4, 2): (2, 1, half, 7, 31),  # 62 of two
+        ("EUR", 5, 0): (1, 1, 1, 3, 3),
+        ("EUR", 5, 1): (1, 0, 0, 0, 3),
+        ("USD", 6, 0): (1, 1, 1, 9, 9),
+    }
+    # A month begins when its first day is closed.
+    assert len(fill(warehouse, source, "mart_cohort_retention", horizon=dt.date(2026, 7, 2))) == 9
+
+
+def test_months_since_go_over_the_turn_of_the_year(warehouse: Warehouse, source: str) -> None:
+    sell(warehouse, source, "s", dt.date(2025, 11, 30), customer_id="a")
+    rows = fill(warehouse, source, "mart_cohort_retention", horizon=dt.date(2026, 2, 1))
+    assert sorted(row["months_since"] for row in rows) == [0, 1, 2]
+
+
+def basket(warehouse: Warehouse, source: str, id_: str, products: Any, day: dt.date = LAST_DAY, **values: Any) -> None:
+    """A sale with a line of type sale for each product."""
+    sell(warehouse, source, id_, day, **values)
+    for number, product in enumerate(products):
+        warehouse.put(source, "sale_items", f"{id_}-{number}", sale_id=id_, product_id=product)
+
+
+def test_a_pair_is_counted_among_the_baskets_of_the_last_ninety_days(warehouse: Warehouse, source: str) -> None:
+    basket(warehouse, source, "first", "ab", dt.date(2026, 4, 2))
+    basket(warehouse, source, "last", "ab", LAST_DAY)
+    basket(warehouse, source, "swap", "abb", sale_type="exchange")
+    for n in range(2):
+        basket(warehouse, source, f"both{n}", "ab")
+    for n in range(4):  # One joint sale less than a pair needs.
+        basket(warehouse, source, f"rare{n}", "ac")
+    basket(warehouse, source, "alone", "b")
+    # Outside the window, not sold, and no basket.
+    basket(warehouse, source, "before", "abc", dt.date(2026, 4, 1))
+    basket(warehouse, source, "open", "abc", HORIZON)
+    basket(warehouse, source, "cancelled", "abc", status="cancelled")
+    basket(warehouse, source, "back", "abc", sale_type="return")
+    sell(warehouse, source, "no goods", LAST_DAY)
+    for n, (line_type, product) in enumerate((("return", "a"), ("shipping", "b"), ("sale", None))):
+        warehouse.put(source, "sale_items", f"x{n}", sale_id="no goods", line_type=line_type, product_id=product)
+    (pair,) = fill(warehouse, source, "mart_basket_pair", "fct_sale_item")
+
+    keys = {id_: member_key("products", source, id_) for id_ in "ab"}
+    a, b = sorted("ab", key=lambda id_: keys[id_])
+    assert (pair["product_a_key"], pair["product_b_key"]) == (keys[a], keys[b])
+    assert (pair["window_start"], pair["window_end"]) == (dt.date(2026, 4, 2), LAST_DAY)
+    sales = {"a": 9, "b": 6}
+    assert (pair["baskets"], pair["sales_with_both"]) == (10, 5)
+    assert (pair["sales_with_a"], pair["sales_with_b"]) == (sales[a], sales[b])
+    confidence = {"a": Decimal("0.555556"), "b": Decimal("0.833333")}
+    assert (pair["support"], pair["confidence_ab"], pair["confidence_ba"]) == (
+        Decimal("0.5"),
+        confidence[a],
+        confidence[b],
+    )
+    assert pair["lift"] == Decimal("0.925926")  # 5 * 10 / (9 * 6)
+
+
+def test_a_basket_of_more_than_a_hundred_products_counts_for_nothing(warehouse: Warehouse, source: str) -> None:
+    for n in range(4):
+        basket(warehouse, source, f"s{n}", "ab")
+    basket(warehouse, source, "large", ["a", "b", *(f"p{n}" for n in range(99))])
+    assert fill(warehouse, source, "mart_basket_pair", "fct_sale_item") == []
+    warehouse.put(source, "sale_items", "large-50", sale_id="large", product_id="a")
+    (pair,) = fill(warehouse, source, "mart_basket_pair", "fct_sale_item")
+    assert (pair["baskets"], pair["sales_with_both"], pair["lift"]) == (5, 5, 1)
+
+
+@pytest.mark.parametrize("mart", WHOLE)
+def test_a_mart_is_left_alone_until_something_it_reads_changes_or_the_horizon_moves(
+    warehouse: Warehouse, source: str, mart: str
+) -> None:
+    warehouse.put(source, "customers", "u")
+    basket(warehouse, source, "s", "ab", customer_id="u", coupon_ids=["k"])
+    warehouse.horizon(source, HORIZON)
+    warehouse.run_all(source)
+    again = warehouse.run(mart, source)
+    assert (again.skipped, again.metadata["recomputed"]) == (True, 0)
+
+    if TABLES[mart].horizon is not None:
+        warehouse.horizon(source, HORIZON + dt.timedelta(days=1))
+        assert warehouse.run(mart, source).metadata["recomputed"] == 1
+        assert warehouse.run(mart, source).metadata["recomputed"] == 0
+    # A payment changes the sale, but no column any of these marts reads.
+    warehouse.put(source, "transactions", "t", sale_id="s")
+    warehouse.run("fct_sale", source)
+    assert warehouse.run(mart, source).metadata["recomputed"] == 0
+    with warehouse.engine.begin() as connection:
+        assert not compare(connection, source)[mart]
+
+
+def test_the_marts_are_what_a_rebuild_makes_of_the_same_history(warehouse: Warehouse, source: str) -> None:
+    warehouse.put(source, "customers", "u")
+    for n in range(5):
+        basket(warehouse, source, f"s{n}", "ab", customer_id="u", coupon_ids=["k"])
+    warehouse.horizon(source, HORIZON)
+    warehouse.run_all(source)
+    before = {mart: warehouse.rows(mart, source) for mart in WHOLE}
+    assert before["mart_basket_pair"]
+    with warehouse.engine.begin() as connection:
+        assert not any(compare(connection, source).values())
+        rebuild(connection)
+    for mart in WHOLE:
+        assert sorted(map(repr, warehouse.rows(mart, source))) == sorted(map(repr, before[mart]))
+
+
+def test_nothing_is_counted_before_anything_is_loaded(warehouse: Warehouse, source: str) -> None:
+    sell(warehouse, source, "s", LAST_DAY, customer_id="a")
+    for table in ("dim_customer", "fct_sale", "mart_customer_rfm"):
+        warehouse.run(table, source)
+    assert warehouse.rows("mart_customer_rfm", source) == []
+    assert len(fill(warehouse, source, "mart_customer_rfm")) == 1
+
+
+def test_a_deleted_sale_leaves_the_marts(warehouse: Warehouse, source: str) -> None:
+    sell(warehouse, source, "s", LAST_DAY, customer_id="a")
+    assert len(fill(warehouse, source, "mart_customer_rfm")) == 1
+    warehouse.drop(source, "sales", "s")
+    assert fill(warehouse, source, "mart_customer_rfm") == []
