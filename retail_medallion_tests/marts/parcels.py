@@ -9,9 +9,8 @@ from fractions import Fraction
 
 import pandas as pd
 
-from retail_medallion_tests.marts.documents import documents
 from retail_medallion_tests.marts.exact import ratio, rounded, total
-from retail_medallion_tests.marts.frames import Retailer, Row, expected, grouped, records
+from retail_medallion_tests.marts.frames import Retailer, Row, expected, grouped
 
 KEYS = ("created_date", "location_key", "carrier", "fulfilment_type")
 STAGES = {
@@ -25,21 +24,17 @@ MICROSECONDS_OF_AN_HOUR = 3_600_000_000
 
 def mart_fulfilment_service(retailer: Retailer) -> pd.DataFrame:
     """Fulfilments per day they were asked for, place, carrier and kind."""
-    sales, lines = documents(retailer)
-    places = {sale["sale_id"]: sale["location_id"] for sale in records(sales)}
-    units = {line["line_id"]: line for line in records(lines)}
+    places = {sale["sale_id"]: sale["location_id"] for sale in retailer.rows("sales")}
     of_sale: dict[str, list[Row]] = defaultdict(list)
-    for line in records(lines):
+    for line in retailer.rows("lines"):
         of_sale[line["sale_id"]].append(line)
-    made = [_parcel(retailer, parcel, places, units, of_sale) for parcel in retailer.rows("parcels")]
+    made = [_parcel(retailer, parcel, places, of_sale[parcel["sale_id"]]) for parcel in retailer.rows("parcels")]
     return expected(retailer, ({**key, **_service(retailer, group)} for key, group in grouped(made, KEYS)))
 
 
-def _parcel(
-    retailer: Retailer, parcel: Row, places: dict[str, str], units: dict[str, Row], of_sale: dict[str, list[Row]]
-) -> Row:
+def _parcel(retailer: Retailer, parcel: Row, places: dict[str, str], lines: list[Row]) -> Row:
     delivered, promised = parcel["delivered_at"], parcel["promised_at"]
-    ordered = _ordered(parcel, units, of_sale)
+    ordered = _ordered(parcel, lines)
     quantity = parcel["quantity"]
     if quantity is None and parcel["contents"] is not None:
         quantity = total(parcel["contents"].values())
@@ -51,22 +46,23 @@ def _parcel(
         "status": parcel["status"],
         "promised_date": retailer.local_date(promised),
         "delivered": delivered is not None,
-        "returned_at": parcel["returned_at"],
+        "is_cancelled": parcel["status"] == "cancelled" or parcel["cancelled_at"] is not None,
+        "is_returned": parcel["status"] == "returned" or parcel["returned_at"] is not None,
         "is_on_time": None if delivered is None or promised is None else delivered <= promised,
         "is_in_full": None if delivered is None or ordered is None or quantity is None else quantity >= ordered,
         **{name: _hours(parcel[start], parcel[end]) for name, (start, end) in STAGES.items()},
     }
 
 
-def _ordered(parcel: Row, units: dict[str, Row], of_sale: dict[str, list[Row]]) -> Decimal | None:
+def _ordered(parcel: Row, lines: list[Row]) -> Decimal | None:
     """Units of the lines the parcel names; of all lines sold, if it names none."""
     if parcel["contents"] is not None:
-        named = [units[id_] for id_ in parcel["contents"] if id_ in units]
+        named = [line for line in lines if line["line_id"] in parcel["contents"]]
     elif parcel["line_id"] is not None:
-        named = [units[parcel["line_id"]]] if parcel["line_id"] in units else []
+        named = [line for line in lines if line["line_id"] == parcel["line_id"]]
     else:
-        named = [line for line in of_sale[parcel["sale_id"]] if line["line_type"] == "sale"]
-    return total(abs(line["quantity"]) for line in named) if named else None
+        named = [line for line in lines if line["line_type"] == "sale"]
+    return total(line["quantity"] for line in named) if named else None
 
 
 def _hours(start: dt.datetime | None, end: dt.datetime | None) -> Decimal | None:
@@ -81,12 +77,8 @@ def _service(retailer: Retailer, group: list[Row]) -> Row:
 
     known = [row for row in group if row["is_on_time"] is not None and row["is_in_full"] is not None]
     both = count([row["is_on_time"] and row["is_in_full"] for row in known])
-    back = [row["status"] == "returned" or row["returned_at"] is not None for row in group]
-    still_open = [
-        row
-        for row, is_back in zip(group, back, strict=True)
-        if not (row["delivered"] or is_back or row["status"] in {"failed", "cancelled"})
-    ]
+    over = ("delivered", "is_cancelled", "is_returned")
+    still_open = [row for row in group if row["status"] != "failed" and not any(row[name] for name in over)]
     return {
         "fulfilments": len(group),
         "delivered": count([row["delivered"] for row in group]),
@@ -96,8 +88,8 @@ def _service(retailer: Retailer, group: list[Row]) -> Row:
         "on_time_in_full": both,
         "otif_rate": ratio(both, len(known)),
         "failed": count([row["status"] == "failed" for row in group]),
-        "cancelled": count([row["status"] == "cancelled" for row in group]),
-        "returned": count(back),
+        "cancelled": count([row["is_cancelled"] for row in group]),
+        "returned": count([row["is_returned"] for row in group]),
         "open_fulfilments": len(still_open),
         "open_overdue": count(
             [row["promised_date"] is not None and row["promised_date"] < retailer.horizon for row in still_open]
