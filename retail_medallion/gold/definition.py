@@ -138,6 +138,7 @@ class GoldTable:
         loosens: Tables whose reference to a row of this one becomes empty when it goes.
         has_source: Whether every row belongs to one source; the calendar does not.
         always: The whole scope is recomputed in every run: for tables that are small and read settings, not rows.
+        reads_findings: It reads what is found wrong in Silver, which is brought up to date before it is written.
         is_whole: Its rows depend on the whole history, so they are computed together, for no day, when anything
             changed. Its only scope id is `ALL`.
     """
@@ -176,6 +177,7 @@ class GoldTable:
     loosens: tuple[str, ...] = ()
     has_source: bool = True
     always: bool = False
+    reads_findings: bool = False
     is_whole: bool = False
 
     @property

@@ -77,11 +77,7 @@ def _findings_check(
     )
     def findings(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         engine = context.resources.warehouse.engine()
-
-        def refresh(connection: sa.Connection) -> object:
-            return refresh_findings(connection, source, model, mapping.entities)
-
-        in_transaction(engine, [], refresh, where=f"the findings of {source}")
+        bring_findings_up_to_date(engine, mapping, model)
         with engine.connect() as connection:
             for check in sorted(context.selected_asset_check_keys):
                 entity = check.asset_key.path[-1]
@@ -98,6 +94,16 @@ def _findings_check(
                 )
 
     return findings
+
+
+def bring_findings_up_to_date(engine: sa.Engine, mapping: SourceMapping, model: CanonicalModel) -> None:
+    """Look again at what changed since the last time; nothing to do where nothing did."""
+    source = mapping.source.code
+
+    def refresh(connection: sa.Connection) -> object:
+        return refresh_findings(connection, source, model, mapping.entities)
+
+    in_transaction(engine, [], refresh, where=f"the findings of {source}")
 
 
 def _in_words(found: Contract) -> str:

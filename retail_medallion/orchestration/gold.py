@@ -12,7 +12,9 @@ from retail_medallion.gold.definition import GoldTable
 from retail_medallion.gold.registry import TABLES
 from retail_medallion.gold.writer import GoldWriter
 from retail_medallion.mapping import Mapping
+from retail_medallion.model import load_model
 from retail_medallion.orchestration import column_lineage, keys
+from retail_medallion.orchestration.checks import bring_findings_up_to_date
 from retail_medallion.orchestration.partitions import DAILY, RANGE_IN_ONE_RUN, days_asked_for
 from retail_medallion.orchestration.pictures import DRAWN, PicturedWriter
 from retail_medallion.storage.partitioned import ALL_OF_IT, PartitionWriter
@@ -79,6 +81,9 @@ def gold_asset(mapping: Mapping, table: GoldTable) -> dg.AssetsDefinition:
                 *(TableName(name, keys.GOLD) for name in (*table.gold_inputs, table.name)),
             ]
         )
+        if table.reads_findings:
+            # The step that shows them may come later in this run, or not at all.
+            bring_findings_up_to_date(context.resources.warehouse.engine(), mapping, load_model())
         writer = GoldWriter(table.name, source)
         if table.name not in DRAWN:
             return writer

@@ -30,7 +30,7 @@ GROUP BY 1, 2, 3 ORDER BY 5 DESC, 6 DESC
         Column(
             "findings",
             "bigint",
-            "what is found wrong across rows with rows of this day, as the last check of findings left it",
+            "what is found wrong across rows with rows of this day, now",
         ),
         Column("findings_by_rule", "jsonb", "rule to number of those"),
         Column(
@@ -82,6 +82,7 @@ LEFT JOIN (
     # Findings come and go with rows of any day, and nobody tells of them.
     always=True,
     is_whole=True,
+    reads_findings=True,
     checks=(
         Check("counts_not_negative", "least(rows_read, filtered, accepted, rejected, superseded, findings) >= 0"),
         Check("not_ahead_of_the_newest", "days_behind >= 0"),
