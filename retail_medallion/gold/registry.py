@@ -31,6 +31,7 @@ from retail_medallion.gold.tables import (
     mart_basket_pair,
     mart_cart_funnel,
     mart_cohort_retention,
+    mart_coupon_effect,
     mart_customer_rfm,
     mart_customer_value,
     mart_daily_payments,
@@ -38,6 +39,7 @@ from retail_medallion.gold.tables import (
     mart_data_quality,
     mart_fulfilment_service,
     mart_payment_reconciliation,
+    mart_product_quality,
     mart_store_day,
 )
 
@@ -75,6 +77,8 @@ TABLES: Mapping[str, GoldTable] = {
         mart_customer_value,
         mart_cohort_retention,
         mart_basket_pair,
+        mart_product_quality,
+        mart_coupon_effect,
         mart_data_quality,
     )
 }

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from retail_medallion.embedded.postgres import EmbeddedPostgres
 from retail_medallion.gold.keys import member_key
 from retail_medallion.gold.rebuild import rebuild
 from retail_medallion.gold.recompute import compare
 from retail_medallion.gold.registry import TABLES
 from retail_medallion_tests.gold.warehouse import Warehouse
+from retail_medallion_tests.servers import fresh_database_on
 
 HORIZON = dt.date(2026, 7, 1)
 LAST_DAY = dt.date(2026, 6, 30)
@@ -265,6 +267,128 @@ def test_a_basket_of_more_than_a_hundred_products_counts_for_nothing(warehouse: 
     assert (pair["baskets"], pair["sales_with_both"], pair["lift"]) == (5, 5, 1)
 
 
+def review(warehouse: Warehouse, source: str, id_: str, day: dt.date, rating: str, **values: Any) -> None:
+    values = {"product_id": "a", "customer_id": None, **values}
+    warehouse.put(source, "product_reviews", id_, business_date=day, rating=Decimal(rating), **values)
+
+
+def test_quality_sets_what_comes_back_of_a_product_beside_its_reviews(warehouse: Warehouse, source: str) -> None:
+    may, june = dt.date(2026, 5, 31), dt.date(2026, 6, 1)
+    sell(warehouse, source, "s", june, customer_id="u")
+    warehouse.put(source, "sale_items", "i1", sale_id="s", product_id="a", quantity=8, returned_quantity=1)
+    warehouse.put(source, "sale_items", "i2", sale_id="s", product_id="b", quantity=5)
+    warehouse.put(source, "sale_items", "i3", sale_id="s", product_id="b", quantity=1, line_type="shipping")
+    warehouse.put(source, "sale_items", "i4", sale_id="s", quantity=7)  # Free text: no product.
+    for id_, day in (("back", dt.date(2026, 6, 10)), ("again", dt.date(2026, 6, 20))):
+        sell(warehouse, source, id_, day, -10, sale_type="return", customer_id="u")
+        warehouse.put(source, "sale_items", id_, sale_id=id_, product_id="a", line_type="return", quantity=1)
+    sell(warehouse, source, "draft", june, status="draft", customer_id="v")
+    warehouse.put(source, "sale_items", "j", sale_id="draft", product_id="a", line_type="return", quantity=1)
+    review(warehouse, source, "before", dt.date(2026, 6, 9), "5", customer_id="u")
+    review(warehouse, source, "on the day", dt.date(2026, 6, 10), "2", customer_id="u")
+    review(warehouse, source, "kept it", june, "3", customer_id="v")
+    review(warehouse, source, "nobody", june, "2")
+    review(warehouse, source, "hidden", june, "1", status="hidden")
+    review(warehouse, source, "other", may, "4.5", product_id="c", customer_id="u")
+    review(warehouse, source, "style", may, "1", product_id=None, parent_product_id="a")
+    rows = fill(warehouse, source, "mart_product_quality", "fct_sale_item", "fct_review")
+
+    ids = {member_key("products", source, id_): id_ for id_ in "abc"}
+    columns = ("units_sold", "returned_units", "return_rate", "reviews", "average_rating", "low_rating_share")
+    found = {(r["month_start"].month, ids[r["product_key"]]): tuple(r[c] for c in columns) for r in rows}
+    assert found == {
+        # One unit counted on the sold line, two on return lines; ratings 5, 2, 3 and 2.
+        (6, "a"): (8, 3, Decimal("0.375"), 4, 3, Decimal("0.5")),
+        (6, "b"): (5, 0, 0, 0, None, None),
+        (5, "c"): (0, 0, None, 1, Decimal("4.5"), 0),
+    }
+    places = ("reviews_before_return", "reviews_after_return", "rating_rank", "return_rank")
+    found = {(r["month_start"].month, ids[r["product_key"]]): tuple(r[c] for c in places) for r in rows}
+    assert found == {(6, "a"): (1, 1, 1, 2), (6, "b"): (0, 0, None, 1), (5, "c"): (0, 0, 1, None)}
+
+
+def test_products_of_equal_quality_share_a_place(warehouse: Warehouse, source: str) -> None:
+    for product, ratings in (("a", "45"), ("b", "54"), ("c", "3")):
+        for n, rating in enumerate(ratings):
+            review(warehouse, source, f"{product}{n}", LAST_DAY, rating, product_id=product)
+    rows = fill(warehouse, source, "mart_product_quality", "fct_review")
+    assert sorted((row["rating_rank"], row["average_rating"]) for row in rows) == [
+        (1, Decimal("4.5")),
+        (1, Decimal("4.5")),
+        (3, 3),
+    ]
+
+
+def test_more_can_come_back_in_a_month_than_was_sold_in_it(warehouse: Warehouse, source: str) -> None:
+    sell(warehouse, source, "s", LAST_DAY)
+    warehouse.put(source, "sale_items", "i", sale_id="s", product_id="a", quantity=Decimal("0.001"))
+    warehouse.put(source, "sale_items", "j", sale_id="s", product_id="a", quantity=5000, line_type="return")
+    (row,) = fill(warehouse, source, "mart_product_quality", "fct_sale_item")
+    assert row["return_rate"] == 5_000_000
+
+
+def test_orders_with_a_coupon_stand_beside_those_without_and_those_before(warehouse: Warehouse, source: str) -> None:
+    june = dt.date(2026, 6, 10)
+    coupon: dict[str, Any] = {"coupon_ids": ["k"], "channel": "web"}
+    # A customer of old redeems twice, a new one once, somebody unknown once.
+    sell(warehouse, source, "u1", june, 30, customer_id="u", discount_amount=3, **coupon)
+    sell(warehouse, source, "u2", dt.date(2026, 6, 20), 50, customer_id="u", **coupon)
+    sell(warehouse, source, "v1", june, 40, customer_id="v", **coupon)
+    sell(warehouse, source, "n1", june, 20, coupon_ids=["k"], channel="store")
+    # Before: 90 days count, 91 do not; nor do dollars, returns, nor what came between the two redemptions.
+    for id_, day, amount, values in (
+        ("first day", june - dt.timedelta(days=90), 10, {}),
+        ("day before", june - dt.timedelta(days=1), 15, {"coupon_ids": ["other"]}),
+        ("too old", june - dt.timedelta(days=91), 1000, {}),
+        ("between", june + dt.timedelta(days=1), 1000, {"channel": "phone"}),
+        ("returned", june - dt.timedelta(days=2), -1000, {"sale_type": "return"}),
+        ("dollars", june - dt.timedelta(days=2), 1000, {"currency_code": "USD"}),
+    ):
+        sell(warehouse, source, id_, day, amount, customer_id="u", **values)
+    # Peers on the web in June, without any coupon, in euro; none in the store, for "day before" has a coupon.
+    sell(warehouse, source, "p1", dt.date(2026, 6, 1), 10, channel="web")
+    sell(warehouse, source, "p2", LAST_DAY, 11, channel="web", sale_type="exchange")
+    sell(warehouse, source, "other coupon", LAST_DAY, 1000, channel="web", coupon_ids=["other"])
+    sell(warehouse, source, "other month", dt.date(2026, 5, 31), 1000, channel="web")
+    sell(warehouse, source, "peer in dollars", LAST_DAY, 1000, channel="web", currency_code="USD")
+    # No redemption: cancelled, or on a day that is not closed.
+    sell(warehouse, source, "cancelled", june, 1000, status="cancelled", **coupon)
+    sell(warehouse, source, "open", HORIZON, 1000, **coupon)
+    rows = fill(warehouse, source, "mart_coupon_effect", "fct_coupon_redemption")
+    (row,) = [r for r in rows if r["coupon_key"] == member_key("coupons", source, "k")]
+
+    assert (row["month_start"], row["redemptions"], row["customers"]) == (dt.date(2026, 6, 1), 4, 2)
+    assert row["new_customer_share"] == Decimal("0.333333")  # v1, of u1, u2 and v1
+    assert (row["discount_amount"], row["net_revenue"], row["margin_amount"]) == (3, 140, 0)
+    assert row["average_order_with"] == 35  # 140 / 4
+    assert row["average_order_without"] == Decimal("10.5")  # (10 + 11) / 2 for three redemptions; none in the store
+    assert row["prior_90_average_order"] == Decimal("12.5")  # (10 + 15) / 2
+    assert row["uplift"] == Decimal("22.5")
+
+
+def test_peers_weigh_as_much_as_the_redemptions_they_are_peers_of(warehouse: Warehouse, source: str) -> None:
+    for n, channel in enumerate(("web", "web", "store")):
+        sell(warehouse, source, f"s{n}", LAST_DAY, 100, channel=channel, coupon_ids=["k"])
+    sell(warehouse, source, "web", LAST_DAY, 10, channel="web")
+    for n, amount in enumerate((10, 10, 31)):
+        sell(warehouse, source, f"store{n}", LAST_DAY, amount, channel="store")
+    (row,) = fill(warehouse, source, "mart_coupon_effect", "fct_coupon_redemption")
+    assert row["average_order_without"] == Decimal("12.3333")  # (10 + 10 + 17) / 3
+    assert (row["customers"], row["new_customer_share"]) == (0, None)
+    assert (row["prior_90_average_order"], row["uplift"]) == (None, None)
+
+
+def test_the_first_of_two_purchases_of_a_day_is_the_earlier_one(warehouse: Warehouse, source: str) -> None:
+    for id_, hour, coupon in (("early", 9, "a"), ("late", 10, "b")):
+        sold_at = dt.datetime(2026, 6, 30, hour, tzinfo=dt.UTC)
+        sell(warehouse, source, id_, LAST_DAY, customer_id="u", sold_at=sold_at, coupon_ids=[coupon])
+    # What was returned before is no purchase.
+    sell(warehouse, source, "back", dt.date(2026, 6, 1), -5, sale_type="return", customer_id="u")
+    rows = fill(warehouse, source, "mart_coupon_effect", "fct_coupon_redemption")
+    found = {row["coupon_key"]: row["new_customer_share"] for row in rows}
+    assert found == {member_key("coupons", source, "a"): 1, member_key("coupons", source, "b"): 0}
+
+
 @pytest.mark.parametrize("mart", WHOLE)
 def test_a_mart_is_left_alone_until_something_it_reads_changes_or_the_horizon_moves(
     warehouse: Warehouse, source: str, mart: str
@@ -288,7 +412,16 @@ def test_a_mart_is_left_alone_until_something_it_reads_changes_or_the_horizon_mo
         assert not compare(connection, source)[mart]
 
 
-def test_the_marts_are_what_a_rebuild_makes_of_the_same_history(warehouse: Warehouse, source: str) -> None:
+def test_the_marts_are_what_a_rebuild_makes_of_the_same_history(postgres_server: EmbeddedPostgres) -> None:
+    source = "shop"
+    with fresh_database_on(postgres_server, prefix="gold") as database:
+        warehouse = Warehouse(database.url)
+        warehouse.add_source(source)
+        _compare_with_rebuild(warehouse, source)
+        warehouse.engine.dispose()
+
+
+def _compare_with_rebuild(warehouse: Warehouse, source: str) -> None:
     warehouse.put(source, "customers", "u")
     for n in range(5):
         basket(warehouse, source, f"s{n}", "ab", customer_id="u", coupon_ids=["k"])

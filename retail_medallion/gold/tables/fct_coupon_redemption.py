@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from retail_medallion.gold.definition import ADDED_MONEY, Check, Column, Consumes, GoldTable, provenance_columns
 from retail_medallion.gold.tables.sale_lines import DOCUMENT_LINES, STATED_DIRECTION
+from retail_medallion.gold.tables.whole import tells_whole
 
 TABLE = GoldTable(
     name="fct_coupon_redemption",
@@ -114,6 +115,17 @@ WHERE (cardinality(s.coupon_ids) > 0
                   AND i.coupon_id IS NOT NULL AND NOT i.is_deleted))
   AND NOT EXISTS (SELECT FROM gold.fct_sale f WHERE f.sale_key = gold.member_key('sales', %(source)s, scope.id))
 """,
+    notifies=(
+        tells_whole(
+            "mart_coupon_effect",
+            "redemption_date",
+            "customer_key",
+            "channel",
+            "currency_code",
+            "discount_amount",
+            "is_revenue",
+        ),
+    ),
     silver_inputs=("sales", "sale_items"),
     gold_inputs=("dim_source", "dim_date", "dim_coupon", "dim_customer", "fct_sale"),
     checks=(Check("currency_form", "currency_code ~ '^[A-Z]{3}$'"),),

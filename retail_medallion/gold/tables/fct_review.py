@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from retail_medallion.gold.definition import Check, Column, Consumes, GoldTable, provenance_columns
+from retail_medallion.gold.tables.whole import tells_whole
 
 TABLE = GoldTable(
     name="fct_review",
@@ -87,6 +88,7 @@ JOIN silver.sales s ON s.source_system = r.source_system AND s.sale_id = r.sale_
  AND NOT s.is_deleted AND NOT s.is_test
 WHERE NOT EXISTS (SELECT FROM gold.fct_sale f WHERE f.sale_key = gold.member_key('sales', r.source_system, r.sale_id))
 """,
+    notifies=(tells_whole("mart_product_quality", "product_key", "customer_key", "review_date", "rating", "status"),),
     silver_inputs=("product_reviews", "sales"),
     gold_inputs=("dim_source", "dim_date", "dim_product", "dim_customer", "fct_sale"),
     unique=(("source_key", "review_id"),),

@@ -163,6 +163,7 @@ LEFT JOIN payments ON payments.sale_id = s.sale_id
         tells_whole("mart_customer_value", *COLUMNS_OF_SALE, "margin_amount"),
         tells_whole("mart_cohort_retention", *COLUMNS_OF_SALE),
         tells_whole("mart_basket_pair", "sale_type", "is_revenue"),
+        tells_whole("mart_coupon_effect", *COLUMNS_OF_SALE, "margin_amount", "sold_at", "channel"),
     ),
     silver_inputs=("sales", "sale_items", "transactions"),
     gold_inputs=("dim_source", "dim_date", "dim_customer", "dim_location"),

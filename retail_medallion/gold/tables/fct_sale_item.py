@@ -120,6 +120,16 @@ WHERE EXISTS (SELECT FROM silver.sale_items i
     notifies=(
         Notifies("mart_daily_sales", "sale_date"),
         tells_whole("mart_basket_pair", "sale_key", "sale_date", "line_type", "product_key"),
+        tells_whole(
+            "mart_product_quality",
+            "sale_date",
+            "product_key",
+            "customer_key",
+            "line_type",
+            "quantity",
+            "returned_quantity",
+            "is_revenue",
+        ),
     ),
     silver_inputs=("sale_items", "sales"),
     gold_inputs=("dim_source", "dim_date", "dim_product", "dim_customer", "dim_location", "dim_coupon", "fct_sale"),
