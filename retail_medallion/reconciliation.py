@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
-from retail_medallion.gold.recompute import compare
+from retail_medallion.gold.recompute import compare, hold_tables
 from retail_medallion.model import CanonicalModel, Entity, load_model
 from retail_medallion.silver.recompute import differing_rows, version_totals
 from retail_medallion.storage.parquet_store import ObjectInfo, ParquetStore
@@ -194,6 +194,7 @@ def reconcile(
     """
     model = model or load_model()
     connection = connection.execution_options(isolation_level="REPEATABLE READ")
+    hold_tables(connection)
     states = partition_states(connection, source)
     total, by_entity = Rows(), defaultdict[str, Rows](Rows)
     comparisons = against_bronze(store, states, total, by_entity)

@@ -32,6 +32,16 @@ class Difference:
         return bool(self.missing or self.unexpected)
 
 
+def hold_tables(connection: sa.Connection) -> None:
+    """Keep a rebuild from emptying the Gold tables until the transaction ends; readers and writers go on.
+
+    First in a REPEATABLE READ transaction: a table that is emptied after the snapshot was taken shows no rows at all.
+    """
+    every = sql.SQL(", ").join([sql.Identifier("gold", name) for name in sorted(TABLES)])
+    with cursor_of(connection) as cursor:
+        cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(every))
+
+
 def compare(connection: sa.Connection, source: str) -> dict[str, Difference]:
     """Recompute every Gold table of a source from current Silver and count the differences.
 

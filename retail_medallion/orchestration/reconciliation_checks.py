@@ -13,6 +13,7 @@ from retail_medallion.checks.layers import SalesDay, bronze_comparisons, sales_d
 from retail_medallion.checks.pending import pending_of
 from retail_medallion.checks.rules import Reconciled, Rule, active, evaluate
 from retail_medallion.checks.silver_rules import RULES
+from retail_medallion.gold.recompute import hold_tables
 from retail_medallion.gold.registry import TABLES
 from retail_medallion.mapping import Mapping as SourceMapping
 from retail_medallion.model import CanonicalModel, Entity
@@ -144,6 +145,7 @@ def _layers_check(mapping: SourceMapping) -> dg.AssetChecksDefinition:
         # The state of a moment is compared with the state of the same moment.
         with context.resources.warehouse.engine().connect() as opened:
             connection = opened.execution_options(isolation_level="REPEATABLE READ")
+            hold_tables(connection)
             totals = sales_days(connection, source)
             ready = pending_of(connection, source)[table.name].ready
             books = bronze_comparisons(connection, bronze_store(), source, entities, days)

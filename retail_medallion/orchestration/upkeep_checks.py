@@ -11,7 +11,7 @@ import dagster as dg
 
 from retail_medallion.checks.pending import Pending, pending_of
 from retail_medallion.gold.definition import GoldTable
-from retail_medallion.gold.recompute import compare
+from retail_medallion.gold.recompute import compare, hold_tables
 from retail_medallion.gold.registry import TABLES
 from retail_medallion.mapping import Mapping as SourceMapping
 from retail_medallion.model import CanonicalModel
@@ -144,6 +144,7 @@ def _gold_recompute_check(mapping: SourceMapping) -> dg.AssetChecksDefinition:
             return
         with context.resources.warehouse.engine().connect() as opened:
             connection = opened.execution_options(isolation_level="REPEATABLE READ")
+            hold_tables(connection)
             unread = [name for name, of in pending_of(connection, source).items() if not of.is_up_to_date]
             differences = compare(connection, source)
         for check in sorted(context.selected_asset_check_keys):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import dagster as dg
+import psycopg2
 import pytest
 import sqlalchemy as sa
 
@@ -15,7 +16,7 @@ from retail_medallion.checks.rules import active, evaluate
 from retail_medallion.checks.silver_rules import RULES, STOCK_TOLERANCE_PERCENT
 from retail_medallion.demo.generator import planted_keys
 from retail_medallion.embedded.postgres import EmbeddedPostgres
-from retail_medallion.gold.recompute import compare
+from retail_medallion.gold.recompute import compare, hold_tables
 from retail_medallion.gold.registry import TABLES
 from retail_medallion.model import load_model
 from retail_medallion.orchestration import keys
@@ -351,6 +352,14 @@ def test_the_full_recomputation_finds_a_row_changed_behind_its_back(spoiled: Pla
             load_model().entities
         )
     assert not spoiled.reconcile().holds
+
+
+def test_a_rebuild_waits_for_whoever_compares(spoiled: Platform) -> None:
+    with warehouse(spoiled) as connection:
+        hold_tables(connection)
+        spoiled.execute("UPDATE gold.fct_sale SET status = status")
+        with pytest.raises(psycopg2.errors.LockNotAvailable):
+            spoiled.execute("SET lock_timeout = '200ms'; TRUNCATE gold.mart_daily_sales")
 
 
 def test_a_difference_that_is_pending_is_no_error(spoiled: Platform) -> None:
