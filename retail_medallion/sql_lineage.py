@@ -80,6 +80,10 @@ def _origins(scope: Scope, column: str, visited: frozenset[tuple[int, str]]) -> 
     if (id(scope), column) in visited:
         return set()
     visited |= {(id(scope), column)}
+    if isinstance(scope.expression, exp.Lateral):
+        # A query that sees the tables before it, or the arguments of a function that gives rows.
+        inner = scope.subquery_scopes
+        return _origins(inner[0], column, visited) if inner else _origins_of(scope, scope.expression, visited)
     if scope.set_operation_scopes:
         position = _selects(scope.set_operation_scopes[0], column)
         return {o for branch in scope.set_operation_scopes for o in _branch(branch, column, position, visited)}

@@ -17,7 +17,8 @@ _LAYERS = ("silver", "silver_versions", "silver_meta", "gold")
 def column_lineage(name: str) -> dict[str, frozenset[TableColumn]]:
     """Stored column to the columns of Silver and Gold its value is computed from.
 
-    Columns that only decide which rows there are (join and filter conditions) are not among them.
+    Columns that only decide which rows there are (join and filter conditions) are not among them, and neither are the
+    table's own, from which a row that carries on from the one before begins.
 
     Raises:
         ModelError: There is no such table, or its SQL cannot be read.
@@ -28,7 +29,11 @@ def column_lineage(name: str) -> dict[str, frozenset[TableColumn]]:
         origins = origins_of(query, _computed(table))
     except ValueError as error:
         raise ModelError("The SQL of a Gold table cannot be read.", where=f"gold.{name}", why=str(error)) from error
-    return {column: frozenset(o for o in found if o.schema in _LAYERS) for column, found in origins.items()}
+    own = ("gold", name)
+    return {
+        column: frozenset(o for o in found if o.schema in _LAYERS and (o.schema, o.table) != own)
+        for column, found in origins.items()
+    }
 
 
 def _computed(table: GoldTable) -> tuple[str, ...]:

@@ -27,6 +27,19 @@ _TOLD_ONE_BY_ONE = 1000
 """Changed rows of a recomputed source up to which its readers are told of each."""
 
 
+_DELETE_UNCHANGED = "DELETE FROM {staged} s USING {target} t WHERE {same_key} AND t.row_hash = s.row_hash"
+_REPLACED = "SELECT t.* FROM {target} t JOIN {staged} s ON {same_key} UNION ALL SELECT * FROM {gone}"
+
+# The planner does not count on a key being in one partition alone: it would read all of them rather than look in each.
+_DELETE_UNCHANGED_ONE_BY_ONE = (
+    "DELETE FROM {staged} s WHERE s.row_hash = (SELECT t.row_hash FROM {target} t WHERE {same_key})"
+)
+_REPLACED_ONE_BY_ONE = (
+    "SELECT t.* FROM {staged} s CROSS JOIN LATERAL (SELECT t.* FROM {target} t WHERE {same_key} OFFSET 0) t"
+    " UNION ALL SELECT * FROM {gone}"
+)
+
+
 @dataclass
 class Changes:
     """What one transaction changed.
@@ -61,9 +74,11 @@ class Refresh:
         self._cursor = cursor
         self.parameters: dict[str, Any] = {"source": source, "horizon": data_horizon(cursor, source), "reached": None}
         self.changes = Changes()
-        # Text of rows goes into their hash: it may not depend on the session's settings.
+        # Text of rows goes into their hash: it may not depend on the session's settings. Compiling a statement would
+        # take longer than running it: most scopes are small, and the planner cannot know how small.
         cursor.execute(
-            "SET LOCAL TIME ZONE 'UTC'; SET LOCAL datestyle TO 'ISO, YMD'; SET LOCAL intervalstyle TO 'iso_8601'"
+            "SET LOCAL TIME ZONE 'UTC'; SET LOCAL datestyle TO 'ISO, YMD'; SET LOCAL intervalstyle TO 'iso_8601';"
+            " SET LOCAL jit TO off"
         )
         cursor.execute("DROP TABLE IF EXISTS pg_temp.gold_released")
         cursor.execute("CREATE TEMP TABLE gold_released (dimension text, key uuid) ON COMMIT DROP")
@@ -123,8 +138,9 @@ class Refresh:
             same_key=matches,
         )
         removed = self._cursor.rowcount
+        one_by_one = table.partition_column is not None and not whole
         self.run(
-            "DELETE FROM {staged} s USING {target} t WHERE {same_key} AND t.row_hash = s.row_hash",
+            _DELETE_UNCHANGED_ONE_BY_ONE if one_by_one else _DELETE_UNCHANGED,
             staged=staged,
             target=target,
             same_key=matches,
@@ -133,9 +149,9 @@ class Refresh:
         if not changed:
             return 0, 0
         self._ensure_members(table)
-        replaced = sql.SQL(
-            "SELECT t.* FROM {target} t JOIN {staged} s ON {same_key} UNION ALL SELECT * FROM {gone}"
-        ).format(target=target, staged=staged, same_key=matches, gone=gone)
+        replaced = sql.SQL(_REPLACED_ONE_BY_ONE if one_by_one else _REPLACED).format(
+            target=target, staged=staged, same_key=matches, gone=gone
+        )
         self._remember_released(table, replaced)
         if whole and changed > _TOLD_ONE_BY_ONE:
             tell_everything(self.run, table)

@@ -25,6 +25,10 @@ REFERENCES = {
     "sale_items": {"sale_id": "n::text", "product_id": "n::text", "coupon_id": "n::text"},
     "transactions": {"sale_id": "n::text"},
     "loyalty_transactions": {"sale_id": "n::text", "customer_id": "n::text"},
+    "stock_movements": {"product_id": "n::text", "location_id": "mod(n, 10)::text"},
+    "shopping_carts": {"sale_id": "n::text", "customer_id": "n::text"},
+    "cart_items": {"cart_id": "n::text", "product_id": "n::text"},
+    "sale_fulfilments": {"sale_id": "n::text", "sale_item_id": "n::text"},
     "product_reviews": {"sale_id": "n::text", "product_id": "n::text"},
 }
 
@@ -38,11 +42,13 @@ def full(postgres_server: EmbeddedPostgres) -> Iterator[Warehouse]:
         for entity, references in REFERENCES.items():
             fill(made, entity, references)
         made.execute("ANALYZE")
-        made.execute(
-            "INSERT INTO meta.pending (consumer, source_system, role, id) VALUES ('fct_sale', %s, '*', '')", (SOURCE,)
-        )
-        made.run("fct_sale", SOURCE)
-        made.execute("ANALYZE gold.fct_sale")
+        for parent in ("fct_sale", "fct_cart"):
+            made.execute(
+                "INSERT INTO meta.pending (consumer, source_system, role, id) VALUES (%s, %s, '*', '')",
+                (parent, SOURCE),
+            )
+            made.run(parent, SOURCE)
+        made.execute("ANALYZE gold.fct_sale; ANALYZE gold.fct_cart")
         yield made
         made.engine.dispose()
 
@@ -73,6 +79,10 @@ NAMES = [
     "fct_coupon_redemption",
     "fct_loyalty_transaction",
     "fct_review",
+    "fct_cart",
+    "fct_cart_item",
+    "fct_fulfilment",
+    "fct_stock_movement",
 ]
 PARTS = ("select", "expand", "waiting")
 

@@ -8,6 +8,7 @@ from retail_medallion.gold.definition import (
     Column,
     Consumes,
     GoldTable,
+    Notifies,
     provenance_columns,
 )
 
@@ -80,6 +81,23 @@ JOIN silver.stock_movements m
     all_ids="SELECT stock_movement_id AS id FROM silver.stock_movements WHERE source_system = %(source)s",
     entity="stock_movements",
     consumes=(Consumes("stock_movements", "stock_movement_id"),),
+    notifies=(
+        Notifies(
+            "fct_inventory_daily",
+            "from",
+            value="'from/' || movement_date || '/' || product_key || '/' || location_key",
+            columns=(
+                "product_key",
+                "location_key",
+                "movement_type",
+                "occurred_at",
+                "quantity_delta",
+                "counted_quantity",
+                "unit_cost",
+                "currency_code",
+            ),
+        ),
+    ),
     silver_inputs=("stock_movements",),
     gold_inputs=("dim_source", "dim_date", "dim_product", "dim_location", "dim_supplier"),
     months="""
