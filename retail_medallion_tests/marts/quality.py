@@ -23,7 +23,8 @@ def mart_product_quality(retailer: Retailer) -> pd.DataFrame:
     buyers = {sale["sale_id"]: sale["customer_id"] for sale in records(sales)}
     sold: dict[tuple[dt.date, uuid.UUID], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     first_return: dict[tuple[str | None, str], dt.date] = {}
-    for line in only(lines, lambda line: line["is_revenue"]):
+    # Lines of free text and reviews of whole families are of no product that could be ranked.
+    for line in only(lines, lambda line: line["is_revenue"] and line["product_id"] is not None):
         units = sold[line["sale_date"].replace(day=1), retailer.key("products", line["product_id"])]
         if line["is_merchandise"] and line["line_type"] != "return":
             units[0] += line["quantity"]
@@ -33,7 +34,7 @@ def mart_product_quality(retailer: Retailer) -> pd.DataFrame:
             first_return[who] = min(first_return.get(who, line["sale_date"]), line["sale_date"])
     reviews: dict[tuple[dt.date, uuid.UUID], list[Row]] = defaultdict(list)
     for review in retailer.rows("reviews"):
-        if review["status"] == "published":
+        if review["status"] == "published" and review["product_id"] is not None:
             place = (review["date"].replace(day=1), retailer.key("products", review["product_id"]))
             author = review["customer_id"] or buyers.get(review["sale_id"])
             returned = first_return.get((author, review["product_id"]))
