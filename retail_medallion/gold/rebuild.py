@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from retail_medallion.errors import ConfigurationError, SchemaDriftError
-from retail_medallion.gold import shape
+from retail_medallion.gold import shape, views
 from retail_medallion.gold.definition import GoldTable
 from retail_medallion.gold.fragments import cursor_of
 from retail_medallion.gold.registry import TABLES
@@ -67,6 +67,7 @@ def rebuild(connection: sa.Connection) -> Rebuilt:
 
 def _alter(cursor: Cursor) -> list[str]:
     before = open_books(cursor)
+    grants = views.drop(cursor, views.VIEWS)
     if before:
         every = sql.SQL(", ").join([sql.Identifier("gold", name) for name in sorted(before)])
         cursor.execute(sql.SQL("TRUNCATE {}").format(every))
@@ -96,6 +97,7 @@ def _alter(cursor: Cursor) -> list[str]:
             shape.create(cursor, table)
     for name in kept:
         run(cursor, TABLES[name], [part.add(TABLES[name]) for part in shape.parts(TABLES[name]) if part.is_reference])
+    views.create(cursor, views.declared(), grants)
     return [*gone, *(f"{name}.{column}" for name, found in kept.items() for column in found.extra)]
 
 

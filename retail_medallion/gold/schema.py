@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from retail_medallion.errors import ConfigurationError, SchemaDriftError
-from retail_medallion.gold import keys, pending, shape
+from retail_medallion.gold import keys, pending, shape, views
 from retail_medallion.gold.definition import GoldTable
 from retail_medallion.gold.fragments import cursor_of, names, placeholder_values
 from retail_medallion.gold.registry import TABLES, writing_lock
@@ -50,14 +50,15 @@ def ensure_schema(connection: sa.Connection) -> None:
 
     A table that is new, or whose rows are declared otherwise, has everything pending for every source. A table whose
     columns, constraints or indexes are declared otherwise is altered, never dropped. Runs in the caller's transaction;
-    does nothing but one query where all is as declared.
+    does nothing but two queries where all is as declared.
 
     Raises:
         ConfigurationError: The database's encoding is not UTF-8, which keys depend on.
         SchemaDriftError: A table cannot be altered to what is declared, or is not declared any more.
     """
     with cursor_of(connection) as cursor:
-        if {n: r.versions for n, r in _records(cursor).items()} == {t.name: _declared(t) for t in TABLES.values()}:
+        as_declared = {t.name: _declared(t) for t in TABLES.values()}
+        if {n: r.versions for n, r in _records(cursor).items()} == as_declared and not views.outdated(cursor):
             return
         before = open_books(cursor)
         if gone := sorted(set(before) - set(TABLES)):
@@ -67,6 +68,8 @@ def ensure_schema(connection: sa.Connection) -> None:
                 why="Nothing keeps them up to date, and readers would not know.",
                 fix=f"{REBUILD} drops them.",
             )
+        changed_views = views.outdated(cursor)
+        grants = views.drop(cursor, changed_views)
         for table in TABLES.values():
             record = before.get(table.name)
             if record is None:
@@ -79,6 +82,7 @@ def ensure_schema(connection: sa.Connection) -> None:
                 fill(cursor, table)
         changed = {t.name for t in TABLES.values() if t.name not in before or before[t.name].content != t.content}
         register(cursor, changed)
+        views.create(cursor, changed_views, grants)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from retail_medallion_tests.servers import fresh_database_on
 
 HORIZON = dt.date(2026, 7, 1)
 LAST_DAY = dt.date(2026, 6, 30)
-WHOLE = [name for name, table in TABLES.items() if table.is_whole and not table.always]
+WHOLE = [name for name, table in TABLES.items() if table.kind == "mart" and table.is_whole and not table.always]
 _PERSON = "00000000-0000-0000-0000-0000000000aa"
 
 

@@ -1,4 +1,4 @@
-"""Customers as they are now, without personal data."""
+"""Customers as they are now, without personal data unless the source says that Gold may show it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WHERE s.is_revenue AND c.source_system <> '' GROUP BY 1, 2
         *member_columns("customer_id", "customer_key"),
         Column("customer_number", "text", "printed number or loyalty card", nullable=True),
         Column("customer_type", "text", "person or business", inferred="'unknown'"),
-        Column("display_label", "text", "pseudonym to show in reports", inferred="label"),
+        Column("display_label", "text", "pseudonym to show in reports; the name where it is shown", inferred="label"),
         Column("person_key", "uuid", "the same for every account of one person within a tenant", inferred="key"),
         Column("gender", "text", "as recorded", nullable=True),
         Column("birth_year", "integer", "year of birth", nullable=True),
@@ -37,6 +37,9 @@ WHERE s.is_revenue AND c.source_system <> '' GROUP BY 1, 2
         Column("is_guest", "boolean", "made by a guest checkout; empty where not known", nullable=True),
         Column("is_active", "boolean", "usable account; empty where not known", nullable=True),
         Column("merged_into_key", "uuid", "account that survived a merge", references="dim_customer"),
+        Column("full_name", "text", "name; empty unless the source shows personal data", nullable=True),
+        Column("email", "text", "e-mail address; empty unless the source shows personal data", nullable=True),
+        Column("phone", "text", "phone number; empty unless the source shows personal data", nullable=True),
     ),
     primary_key=("customer_key",),
     select="""
@@ -44,8 +47,10 @@ SELECT gold.member_key('customers', c.source_system, c.customer_id) AS customer_
        c.source_system, c.customer_id, source.tenant, false AS is_inferred, c.is_deleted,
        c.winner_partition AS silver_partition,
        c.customer_number, c.customer_type,
-       'Customer ' || upper(left(gold.member_key('customers', c.source_system, c.customer_id)::text, 8))
-           AS display_label,
+       coalesce(
+           CASE WHEN source.shows_personal_data THEN c.full_name END,
+           'Customer ' || upper(left(gold.member_key('customers', c.source_system, c.customer_id)::text, 8))
+       ) AS display_label,
        coalesce(c.identity_hash, gold.member_key('customers', c.source_system, c.customer_id)) AS person_key,
        c.gender, extract(year FROM c.birth_date)::integer AS birth_year, c.language_code, c.city, c.region_code,
        left(replace(c.postal_code, ' ', ''), 3) AS postal_area, c.country_code::text AS country_code,
@@ -54,7 +59,10 @@ SELECT gold.member_key('customers', c.source_system, c.customer_id) AS customer_
        c.home_location_id AS home_location_key_of,
        (c.registered_at AT TIME ZONE source.timezone)::date AS registered_date, c.is_guest, c.is_active,
        gold.member_key('customers', c.source_system, c.merged_into_customer_id) AS merged_into_key,
-       c.merged_into_customer_id AS merged_into_key_of
+       c.merged_into_customer_id AS merged_into_key_of,
+       CASE WHEN source.shows_personal_data THEN c.full_name END AS full_name,
+       CASE WHEN source.shows_personal_data THEN c.email END AS email,
+       CASE WHEN source.shows_personal_data THEN c.phone END AS phone
 FROM {scope} scope
 JOIN silver.customers c ON c.source_system = %(source)s AND c.customer_id = scope.id
 JOIN silver_meta.source source ON source.source_system = c.source_system

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -107,6 +108,7 @@ def _customer(world: World, id_: str, row: Row) -> Row:
         "birth_year": None if row["birth_date"] is None else row["birth_date"].year,
         "postal_area": None if postal_code is None else postal_code.replace(" ", "")[:3],
         "registered_date": world.local_date(row["registered_at"]),
+        **dict.fromkeys(("full_name", "email", "phone")),
     }
 
 
@@ -197,11 +199,34 @@ def dim_source(world: World) -> list[Row]:
             "country": "DE",
             "first_partition": min(days, default=None),
             "last_partition": max(days, default=None),
+            "fiscal_first_month": 1,
+            "fiscal_pattern": "calendar",
+            "shows_personal_data": False,
         }
     ]
 
 
+def dim_fiscal_calendar(world: World) -> list[Row]:
+    """The one of a source without settings: calendar years. Others are counted in the tests of the calendar."""
+    rows, day = [], dt.date(1990, 1, 1)
+    while day <= dt.date(2060, 12, 31):
+        rows.append(
+            {
+                "source_key": world.source_key,
+                "date_key": day,
+                "fiscal_year": day.year,
+                "fiscal_quarter": (day.month + 2) // 3,
+                "fiscal_period": day.month,
+                "fiscal_week": (day - day.replace(month=1, day=1)).days // 7 + 1,
+                "fiscal_year_start": day.replace(month=1, day=1),
+            }
+        )
+        day += dt.timedelta(days=1)
+    return rows
+
+
 TABLES: dict[str, Callable[[World], list[Row]]] = {
     "dim_source": dim_source,
+    "dim_fiscal_calendar": dim_fiscal_calendar,
     **{dimension: partial(_dimension, dimension=dimension) for dimension in ENTITY_OF},
 }

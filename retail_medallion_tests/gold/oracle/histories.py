@@ -13,8 +13,19 @@ from retail_medallion_tests.gold.oracle.world import World
 FOR_EVER, SINCE_EVER = dt.date.max, dt.date.min
 
 SAME = {
-    "products": ("list_price", "cost_price", "brand", "is_active"),
+    "products": (
+        "product_name",
+        "brand",
+        "product_type",
+        "list_price",
+        "cost_price",
+        "currency_code",
+        "tax_rate",
+        "is_active",
+        "is_deleted",
+    ),
     "customers": (
+        "customer_type",
         "segment",
         "loyalty_tier",
         "country_code",
@@ -22,23 +33,27 @@ SAME = {
         "city",
         "marketing_opt_in",
         "is_active",
+        "is_deleted",
     ),
 }
-LINK = {
-    "products": ("category_key", "product_categories", "category_id"),
-    "customers": ("home_location_key", "inventory_locations", "home_location_id"),
+LINKS = {
+    "products": {
+        "category_key": ("product_categories", "category_id"),
+        "supplier_key": ("suppliers", "supplier_id"),
+    },
+    "customers": {"home_location_key": ("inventory_locations", "home_location_id")},
 }
 
 
 def _history(world: World, *, entity: str, key: str) -> list[Row]:
     rows = []
-    column, to, link = LINK[entity]
     for id_, versions in world.silver.versions.get(entity, {}).items():
         states: list[tuple[dt.date, Row]] = []
         for day, version in sorted(versions.items()):
             if version is None:
                 continue
-            state = {**{c: version[c] for c in SAME[entity]}, column: world.key(to, version[link])}
+            links = {column: world.key(to, version[link]) for column, (to, link) in LINKS[entity].items()}
+            state = {**{c: version[c] for c in SAME[entity]}, **links}
             if not states or states[-1][1] != state:
                 states.append((day, state))
         for number, (day, state) in enumerate(states):
@@ -51,6 +66,7 @@ def _history(world: World, *, entity: str, key: str) -> list[Row]:
                     "is_current": is_current,
                     "version_no": number + 1,
                     "source_key": world.source_key,
+                    "silver_partition": day,
                     **state,
                 }
             )
