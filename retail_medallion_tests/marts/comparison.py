@@ -47,16 +47,12 @@ class Books:
         Raises:
             AssertionError: They differ; it shows the first rows that do.
         """
-        columns, key, stored = self._stored(mart)
+        columns, key, stored = self.stored(mart)
         if len(wanted):
             assert set(wanted.columns) == columns, mart
-        differences = _differences(_by_key(records(wanted), key), _by_key(stored, key))
-        if differences:
-            shown = "\n".join(differences[:MOST_SHOWN])
-            raise AssertionError(f"{mart}: {len(differences)} of {len(stored)} rows differ\n{shown}")
-        return len(stored)
+        return assert_equal(mart, key, records(wanted), stored)
 
-    def _stored(self, mart: str) -> tuple[set[str], list[str], list[Row]]:
+    def stored(self, mart: str) -> tuple[set[str], list[str], list[Row]]:
         """Columns, key and rows of a mart, of the retailer alone."""
         with self.warehouse, self.warehouse.cursor() as cursor:
             psycopg2.extras.register_uuid(conn_or_curs=cursor)
@@ -68,6 +64,19 @@ class Books:
             names = [column.name for column in cursor.description or ()]
             stored = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
         return set(names) - _NOT_COMPARED, key, stored
+
+
+def assert_equal(name: str, key: list[str], wanted: list[Row], stored: list[Row]) -> int:
+    """Compare the columns of the wanted rows with those stored; the number of rows.
+
+    Raises:
+        AssertionError: They differ; it shows the first rows that do.
+    """
+    differences = _differences(_by_key(wanted, key), _by_key(stored, key))
+    if differences:
+        shown = "\n".join(differences[:MOST_SHOWN])
+        raise AssertionError(f"{name}: {len(differences)} of {len(stored)} rows differ\n{shown}")
+    return len(stored)
 
 
 def _by_key(rows: Iterable[Row], key: list[str]) -> dict[tuple[Any, ...], Row]:

@@ -42,12 +42,13 @@ __all__ = [
 ]
 
 ONE_DAY = dt.timedelta(days=1)
+GROWN_DAYS = days(14)
 
 
 @pytest.fixture(scope="session")
 def demo_books(demo_database: FreshDatabase, loaded: Platform) -> Iterator[Books]:
     """The tiny demo retailer that all tests share."""
-    with _of_demo(demo_database, loaded) as books:
+    with _of_demo(demo_database, loaded, LAST_DAY) as books:
         yield books
 
 
@@ -62,36 +63,42 @@ def northwind_books(northwind_database: FreshDatabase, northwind_loaded: Platfor
 
 
 @pytest.fixture(scope="session")
+def grown_database(postgres_server: EmbeddedPostgres) -> FreshDatabase:
+    """A demo retailer of four months: every fault, products often bought together, goods nobody wants any more."""
+    return database_once(
+        postgres_server,
+        "grown",
+        lambda database: fill_demo_database(database, last_day=GROWN_DAYS[-1], scale=0.3, history=120),
+    )
+
+
+@pytest.fixture(scope="session")
 def grown_books(
     new_platform_for: Callable[..., NewPlatform],
     postgres_server: EmbeddedPostgres,
     s3_server: EmbeddedS3,
+    grown_database: FreshDatabase,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Books]:
-    """A demo retailer of sixty days, large enough for every fault and for products often bought together."""
-    database = database_once(
-        postgres_server,
-        "grown",
-        lambda database: fill_demo_database(database, last_day=LAST_DAY, scale=0.3, history=60),
-    )
+    """What it makes of two weeks."""
 
     def load() -> Platform:
-        platform = new_platform_for(database)()
-        platform.materialise(days(3))
+        platform = new_platform_for(grown_database)()
+        platform.materialise(GROWN_DAYS)
         return platform
 
     home: Path = tmp_path_factory.mktemp("grown")
     with (
-        shared_platform("grown_loaded", load, postgres_server, s3_server, database, home) as platform,
-        _of_demo(database, platform) as books,
+        shared_platform("grown_loaded", load, postgres_server, s3_server, grown_database, home) as platform,
+        _of_demo(grown_database, platform, GROWN_DAYS[-1]) as books,
     ):
         yield books
 
 
 @contextlib.contextmanager
-def _of_demo(database: FreshDatabase, platform: Platform) -> Iterator[Books]:
+def _of_demo(database: FreshDatabase, platform: Platform, last_day: dt.date) -> Iterator[Books]:
     with (
         contextlib.closing(database.connect()) as source,
         contextlib.closing(platform.warehouse.connect()) as warehouse,
     ):
-        yield Books(demo_retailer(source, first_day=FIRST_DAY, horizon=LAST_DAY + ONE_DAY), warehouse)
+        yield Books(demo_retailer(source, first_day=FIRST_DAY, horizon=last_day + ONE_DAY), warehouse)

@@ -28,6 +28,25 @@ def demo_retailer(database: connection, *, first_day: dt.date, horizon: dt.date)
     return _Reading(database, horizon).retailer(first_day)
 
 
+def read(database: connection, table: str) -> list[Row]:
+    """All rows of a table of the shop, exactly."""
+    with database.cursor(cursor_factory=RealDictCursor) as cursor:
+        register_default_jsonb(cursor, loads=lambda document: json.loads(document, parse_float=Decimal))
+        cursor.execute("SET LOCAL TimeZone = 'UTC'")
+        cursor.execute(sql.SQL("SELECT * FROM {} ORDER BY 1").format(sql.Identifier("shop", table)))
+        return [dict(row) for row in cursor.fetchall()]
+
+
+def changed_at(order: Row) -> dt.datetime:
+    """When an order or a line of it last changed."""
+    return max(order["updated_at"], order["lines_touched_at"])
+
+
+def _updated_at(row: Row) -> dt.datetime:
+    changed: dt.datetime = row["updated_at"]
+    return changed
+
+
 class _Reading:
     def __init__(self, database: connection, horizon: dt.date) -> None:
         self._database = database
@@ -39,7 +58,7 @@ class _Reading:
                 self._rejected.setdefault(fault.entity, set()).update(keys[name])
 
     def retailer(self, first_day: dt.date) -> Retailer:
-        orders = self._read("orders", lambda o: max(o["updated_at"], o["lines_touched_at"]))
+        orders = self._read("orders", changed_at)
         portal = self._read("market_orders")
         # What the stores use up themselves is not sold.
         orders = [o for o in orders if o["channel"] != "intern"]
@@ -77,17 +96,10 @@ class _Reading:
         frames = {name: frame(rows[name], columns) for name, columns in COLUMNS.items()}
         return Retailer("demo", demo_rows.ZONE, first_day, self._horizon, frames)
 
-    def _read(
-        self, table: str, changed: Callable[[Row], dt.datetime] | None = lambda row: row["updated_at"]
-    ) -> list[Row]:
+    def _read(self, table: str, changed: Callable[[Row], dt.datetime] | None = _updated_at) -> list[Row]:
         """The rows of a table that were as they are before the horizon."""
-        with self._database.cursor(cursor_factory=RealDictCursor) as cursor:
-            register_default_jsonb(cursor, loads=lambda document: json.loads(document, parse_float=Decimal))
-            cursor.execute("SET LOCAL TimeZone = 'UTC'")
-            cursor.execute(sql.SQL("SELECT * FROM {} ORDER BY 1").format(sql.Identifier("shop", table)))
-            rows = [dict(row) for row in cursor.fetchall()]
         midnight = dt.datetime.combine(self._horizon, dt.time(), dt.UTC)
-        return [row for row in rows if changed is None or changed(row) < midnight]
+        return [row for row in read(self._database, table) if changed is None or changed(row) < midnight]
 
     def _valid(self, entity: str, rows: Iterable[Row], key: str) -> list[Row]:
         """Without what was spoiled so that it is rejected."""

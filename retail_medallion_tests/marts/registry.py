@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from retail_medallion_tests.marts import baskets, carts, coupons, customers, daily, parcels, quality
+from retail_medallion_tests.marts import baskets, carts, coupons, customers, daily, parcels, quality, stock
 from retail_medallion_tests.marts.frames import Retailer
 
 MARTS: Mapping[str, Callable[[Retailer], pd.DataFrame]] = {
@@ -18,6 +18,7 @@ MARTS: Mapping[str, Callable[[Retailer], pd.DataFrame]] = {
     "mart_customer_rfm": customers.mart_customer_rfm,
     "mart_cohort_retention": customers.mart_cohort_retention,
     "mart_customer_value": customers.mart_customer_value,
+    "fct_inventory_daily": stock.fct_inventory_daily,
     "mart_coupon_effect": coupons.mart_coupon_effect,
     "mart_cart_funnel": carts.mart_cart_funnel,
     "mart_fulfilment_service": parcels.mart_fulfilment_service,

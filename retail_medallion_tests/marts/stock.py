@@ -161,7 +161,7 @@ def _week(retailer: Retailer, kept: dict[dt.date, Day], week: dt.date) -> Row | 
         "sold_quantity": sold,
         "closing_quantity": closing.on_hand,
         "sell_through": ratio(sold, opening + received) if opening + received > 0 else None,
-        "cover_days": ratio(closing.on_hand * COVER_DAYS, sold_recently, 1),
+        "cover_days": ratio(closing.on_hand * COVER_DAYS, sold_recently, 1) if sold_recently > 0 else None,
         "stock_out_days": len(covered) - sum(day.on_hand > 0 for day in of_week),
         "stock_value": _value(closing) if last in kept else None,
         "currency_code": closing.currency,
