@@ -42,6 +42,7 @@ from retail_medallion.gold.tables import (
     mart_daily_sales,
     mart_data_quality,
     mart_fulfilment_service,
+    mart_inventory_health,
     mart_payment_reconciliation,
     mart_product_quality,
     mart_store_day,
@@ -87,6 +88,7 @@ TABLES: Mapping[str, GoldTable] = {
         mart_basket_pair,
         mart_product_quality,
         mart_coupon_effect,
+        mart_inventory_health,
         mart_data_quality,
     )
 }

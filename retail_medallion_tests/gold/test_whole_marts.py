@@ -389,6 +389,102 @@ def test_the_first_of_two_purchases_of_a_day_is_the_earlier_one(warehouse: Wareh
     assert found == {member_key("coupons", source, "a"): 1, member_key("coupons", source, "b"): 0}
 
 
+def move(warehouse: Warehouse, source: str, id_: str, day: dt.date, quantity: int, **values: Any) -> None:
+    """A movement of product `a` at location `l`: units received, or issued for sales."""
+    values = {"product_id": "a", "movement_type": "sale_issue" if quantity < 0 else "purchase_receipt", **values}
+    warehouse.put(source, "stock_movements", id_, business_date=day, quantity=quantity, **values)
+
+
+def stock(warehouse: Warehouse, source: str, horizon: dt.date = HORIZON) -> list[dict[str, Any]]:
+    warehouse.horizon(source, horizon)
+    for table in ("fct_stock_movement", "fct_inventory_daily", "mart_inventory_health"):
+        warehouse.run(table, source)
+    return sorted(warehouse.rows("mart_inventory_health", source), key=lambda row: row["week_start"])
+
+
+def test_a_week_of_stock_opens_receives_sells_and_closes(warehouse: Warehouse, source: str) -> None:
+    cost = {"unit_cost": Decimal("2.5"), "currency_code": "EUR"}
+    # The source's first day is Monday the first of June; the last closed day is Tuesday the thirtieth.
+    move(warehouse, source, "opening", dt.date(2026, 5, 20), 10, movement_type="opening_balance", **cost)
+    move(warehouse, source, "sold out", dt.date(2026, 6, 3), -10)
+    move(warehouse, source, "filled", dt.date(2026, 6, 6), 20)
+    move(warehouse, source, "brought back", dt.date(2026, 6, 9), 1, movement_type="customer_return")
+    move(warehouse, source, "came", dt.date(2026, 6, 10), 3, movement_type="transfer_in")
+    move(warehouse, source, "sold", dt.date(2026, 6, 30), -4)
+    rows = stock(warehouse, source)
+    columns = ("opening_quantity", "received_quantity", "sold_quantity", "closing_quantity", "stock_out_days")
+    assert {r["week_start"].day: tuple(r[c] for c in columns) for r in rows} == {
+        # There is no stored day before the first one: nothing opens the first week. Out on 3, 4 and 5 June.
+        1: (0, 20, 10, 20, 3),
+        8: (20, 4, 0, 24, 0),
+        15: (24, 0, 0, 24, 0),
+        22: (24, 0, 0, 24, 0),
+        29: (24, 0, 4, 20, 0),
+    }
+    assert [r["sell_through"] for r in rows] == [Decimal("0.5"), 0, 0, 0, Decimal("0.166667")]
+    # 20 left of ten sold; 24 of ten; at last ten on 3 June are the 28th day back and count: 20 * 28 / 14.
+    assert [r["cover_days"] for r in rows] == [56, Decimal("67.2"), Decimal("67.2"), Decimal("67.2"), 40]
+    assert [(r["stock_value"], r["currency_code"]) for r in rows][-1] == (50, "EUR")
+    assert {(r["abc_class"], r["is_aged"]) for r in rows} == {("A", False)}
+
+
+def test_a_week_cut_by_the_first_day_and_one_that_has_just_begun_have_fewer_days(
+    warehouse: Warehouse, source: str
+) -> None:
+    # Wednesday.
+    warehouse.execute(
+        "UPDATE silver_meta.source SET first_partition = '2026-06-03' WHERE source_system = %s", (source,)
+    )
+    move(warehouse, source, "sold", dt.date(2026, 6, 7), -1)
+    move(warehouse, source, "filled", dt.date(2026, 6, 9), 1)
+    rows = stock(warehouse, source, dt.date(2026, 6, 9))
+    # Short of one from Sunday on: five days of the first week, Monday alone of the second.
+    assert [(r["week_start"].day, r["stock_out_days"], r["sell_through"]) for r in rows] == [(1, 5, None), (8, 1, None)]
+    assert [(r["closing_quantity"], r["cover_days"]) for r in rows] == [(-1, -28), (-1, -28)]
+    # Balanced on Tuesday, with a row for its movement; without stock or movements there is none any more.
+    rows = stock(warehouse, source, dt.date(2026, 7, 1))
+    assert [(r["week_start"].day, r["opening_quantity"], r["closing_quantity"]) for r in rows] == [
+        (1, 0, -1),
+        (8, -1, 0),
+    ]
+    assert [(r["stock_out_days"], r["cover_days"], r["stock_value"]) for r in rows] == [(5, -28, None), (7, 0, None)]
+
+
+def test_stock_is_aged_when_it_lies_longer_than_ninety_days_after_a_sale(warehouse: Warehouse, source: str) -> None:
+    warehouse.execute(
+        "UPDATE silver_meta.source SET first_partition = '2026-01-01' WHERE source_system = %s", (source,)
+    )
+    move(warehouse, source, "came", dt.date(2026, 3, 1), 9)
+    move(warehouse, source, "sold", dt.date(2026, 3, 30), -1)
+    move(warehouse, source, "never sold", dt.date(2026, 1, 1), 9, product_id="b")
+    key = member_key("products", source, "a")
+    # The last day of the week before is Sunday 28 June, day 90; the last closed day is day 92.
+    rows = [r for r in stock(warehouse, source) if r["product_key"] == key]
+    assert [r["is_aged"] for r in rows[-2:]] == [False, True]
+    assert {r["is_aged"] for r in warehouse.rows("mart_inventory_health", source) if r["product_key"] != key} == {False}
+
+
+def test_the_mart_goes_back_twenty_six_weeks(warehouse: Warehouse, source: str) -> None:
+    warehouse.execute(
+        "UPDATE silver_meta.source SET first_partition = '2025-12-01' WHERE source_system = %s", (source,)
+    )
+    move(warehouse, source, "came", dt.date(2025, 12, 1), 9)
+    for horizon, first in ((dt.date(2026, 6, 29), dt.date(2025, 12, 29)), (dt.date(2026, 6, 30), dt.date(2026, 1, 5))):
+        rows = stock(warehouse, source, horizon)
+        assert (len(rows), rows[0]["week_start"], rows[0]["opening_quantity"]) == (26, first, 9)
+
+
+def test_products_are_classed_by_the_share_of_those_that_sell_better(warehouse: Warehouse, source: str) -> None:
+    # Of 100 units: before a 0, before b 0.5, before c 0.8, before e 0.94, before d 0.99; f sold none.
+    for product, sold in {"a": 50, "b": 30, "c": 14, "d": 1, "e": 5, "f": 0}.items():
+        move(warehouse, source, f"in {product}", dt.date(2026, 6, 1), 100, product_id=product)
+        if sold:
+            move(warehouse, source, f"out {product}", dt.date(2026, 6, 2), -sold, product_id=product)
+    names = {member_key("products", source, product): product for product in "abcdef"}
+    found = {names[row["product_key"]]: row["abc_class"] for row in stock(warehouse, source)}
+    assert found == {"a": "A", "b": "A", "c": "B", "e": "B", "d": "C", "f": "C"}
+
+
 @pytest.mark.parametrize("mart", WHOLE)
 def test_a_mart_is_left_alone_until_something_it_reads_changes_or_the_horizon_moves(
     warehouse: Warehouse, source: str, mart: str

@@ -16,6 +16,7 @@ from retail_medallion.gold.definition import (
     GoldTable,
     provenance_columns,
 )
+from retail_medallion.gold.tables.whole import tells_whole
 
 FROM = "from"
 """Scope ids `from/<date>/<product_key>/<location_key>`: the stock of one product at one location from a day on."""
@@ -221,6 +222,19 @@ WHERE m.source_key = {_SOURCE_KEY} AND m.silver_partition = %(day)s::date
   AND m.movement_date >= source.first_partition
 """,  # noqa: S608 constants only
     gold_inputs=("dim_source", "dim_date", "dim_product", "dim_location", "fct_stock_movement"),
+    notifies=(
+        tells_whole(
+            "mart_inventory_health",
+            "on_hand",
+            "received",
+            "sold",
+            "returned",
+            "transferred_in",
+            "stock_value",
+            "currency_code",
+            "days_since_last_sale",
+        ),
+    ),
     months=f"""
 SELECT month::date
 FROM (
