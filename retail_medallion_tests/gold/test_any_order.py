@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retail_medallion.gold.registry import TABLES
+from retail_medallion_tests.gold.oracle import ORACLES, Expected, Silver
 from retail_medallion_tests.gold.oracle.arithmetic import share_out
-from retail_medallion_tests.gold.schedules.comparison import foreign_keys
-from retail_medallion_tests.gold.schedules.machine import THEMES, try_schedules
+from retail_medallion_tests.gold.schedules.comparison import differences, foreign_keys, stored
+from retail_medallion_tests.gold.schedules.machine import THEMES, run_tables, try_schedules
 from retail_medallion_tests.gold.warehouse import DAY, Warehouse, write_silver
 
 _numbers = count()
@@ -22,6 +23,20 @@ _numbers = count()
 @pytest.mark.parametrize("theme", THEMES)
 def test_gold_is_a_function_of_silver_whatever_the_order_of_writes_and_runs(warehouse: Warehouse, theme: str) -> None:
     try_schedules(theme, warehouse, 3)
+
+
+def test_the_calendar_of_a_source_which_schedules_leave_out_equals_its_oracle(
+    warehouse: Warehouse, source: str
+) -> None:
+    table = TABLES["dim_fiscal_calendar"]
+    with warehouse.engine.connect() as connection:
+        run_tables(connection, source, ["dim_source", table.name], DAY)
+        got = stored(connection, table, source)
+    assert differences(table.name, got, Expected(Silver(source)).rows(table.name, table.primary_key)) == []
+
+
+def test_every_table_has_an_oracle() -> None:
+    assert {t.name for t in TABLES.values() if t.has_source} <= set(ORACLES)
 
 
 def test_every_reference_is_a_foreign_key_that_is_checked_at_once(warehouse: Warehouse) -> None:

@@ -133,7 +133,7 @@ def lists_of(entity: str) -> st.SearchStrategy[list[str]]:
     return st.lists(st.sampled_from(IDS[entity]), unique=True, max_size=3).map(sorted)
 
 
-deleted = pick(False, False, True)
+deleted = pick(False, False, False, True)
 currency = pick("EUR", "JPY")
 business_date = st.sampled_from(BUSINESS)
 instant = st.sampled_from(INSTANTS)
