@@ -54,9 +54,14 @@ class SourceReport:
 
 
 def page(sources: Sequence[Figures]) -> str:
-    """The page as HTML."""
+    """The page of some sources as HTML."""
+    return render([source_report(figures) for figures in sources])
+
+
+def render(reports: Sequence[SourceReport]) -> str:
+    """The page as HTML; whatever stands in the reports is text on it."""
     environment = Environment(loader=PackageLoader("retail_medallion.report", "."), autoescape=True, trim_blocks=True)
-    return environment.get_template("page.html.j2").render(sources=[source_report(figures) for figures in sources])
+    return environment.get_template("page.html.j2").render(sources=reports)
 
 
 def source_report(figures: Figures) -> SourceReport:
@@ -126,6 +131,6 @@ def _table(title: str, frame: pd.DataFrame) -> Table:
 def _text(value: Any) -> str:
     if value is None or pd.isna(value):
         return ""
-    if isinstance(value, Decimal | float):
-        return f"{value:,.2f}" if value != int(value) or isinstance(value, Decimal) else f"{int(value):,}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    if isinstance(value, Decimal) and value.as_tuple().exponent != 0:
+        return f"{value:,.2f}"
+    return f"{int(value):,}" if isinstance(value, int | float | Decimal) else str(value)
