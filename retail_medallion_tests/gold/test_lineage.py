@@ -10,8 +10,8 @@ MODEL = load_model()
 
 
 def test_a_computed_column_leads_back_to_every_silver_column_it_is_made_of() -> None:
-    lineage = column_lineage("fct_sale_item")
-    lineage = {column: {str(origin) for origin in origins} for column, origins in lineage.items()}
+    found = column_lineage("fct_sale_item")
+    lineage = {column: {str(origin) for origin in origins} for column, origins in found.items()}
     assert lineage["customer_key"] == {"silver.sale_items.source_system", "silver.sales.customer_id"}
     assert lineage["sale_date"] == {"silver.sales.business_date"}
     assert {

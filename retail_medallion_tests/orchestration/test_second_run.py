@@ -46,7 +46,9 @@ def test_the_last_day_of_a_run_tells_where_each_column_comes_from(loaded: Platfo
         event = entry.asset_materialization
         if event is not None and "dagster/column_lineage" in event.metadata:
             assert event.partition in {days(3)[-1].isoformat(), None}
-            told[event.asset_key.path[-1]] = event.metadata["dagster/column_lineage"].value
+            lineage = event.metadata["dagster/column_lineage"].value
+            assert isinstance(lineage, dg.TableColumnLineage)
+            told[event.asset_key.path[-1]] = lineage
     assert {*TABLES, "sales"} - {"dim_date"} <= set(told)
     fact, sales = dg.AssetKey(["demo", "gold", "fct_sale"]), dg.AssetKey(["demo", "silver", "sales"])
     assert dg.TableColumnDep(fact, "sale_key") in told["fct_sale_item"].deps_by_column["sale_key"]
