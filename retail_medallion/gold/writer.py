@@ -113,7 +113,7 @@ class GoldWriter:
         wanted: int = 0,
         waiting: int = 0,
     ) -> PartitionReport:
-        rows, size = (changes.written, None) if day is None else self._rows_of(cursor, day)
+        rows, size = self._rows_of(cursor, day)
         skipped = not (changes.written or changes.removed or changes.inferred or changes.released)
         return PartitionReport(
             rows=rows,
@@ -182,10 +182,12 @@ class GoldWriter:
                 if other.consumes:
                     pending.mark_everything(cursor, other.name, self._source)
 
-    def _rows_of(self, cursor: Cursor, day: dt.date) -> tuple[int, int]:
-        """Rows of the source that came from the day, and their bytes; all of its rows where they have no day."""
+    def _rows_of(self, cursor: Cursor, day: dt.date | None) -> tuple[int, int]:
+        """Rows of the source that came from the day, and their bytes; all of its rows where there is no day."""
         column = self._table.day_of_row
-        of_day = sql.SQL("true") if column is None else sql.SQL("t.{} = %(day)s").format(sql.Identifier(column))
+        of_day = sql.SQL("true")
+        if column is not None and day is not None:
+            of_day = sql.SQL("t.{} = %(day)s").format(sql.Identifier(column))
         cursor.execute(
             sql.SQL("SELECT count(*), coalesce(sum(pg_column_size(t.*)), 0) FROM {} t WHERE {} AND {}").format(
                 sql.Identifier("gold", self._table.name), of_source(self._table), of_day
