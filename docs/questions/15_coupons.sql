@@ -8,5 +8,5 @@ JOIN gold.dim_source s USING (source_key)
 WHERE s.source_system = 'demo'
 GROUP BY c.coupon_key, c.coupon_code, m.currency_code
 HAVING sum(m.redemptions) >= 10
-ORDER BY average_order - round(avg(m.average_order_without), 2) DESC NULLS LAST, 1
+ORDER BY sum(m.net_revenue) / sum(m.redemptions) - avg(m.average_order_without) DESC NULLS LAST, 1
 LIMIT 10;
