@@ -64,6 +64,7 @@ class PicturedWriter:
         self._table = table
         self._source = source
         self._last = last
+        self._changed = False
 
     def locks(self, partition: str) -> Sequence[str]:
         """Those of the mart."""
@@ -72,7 +73,9 @@ class PicturedWriter:
     def write(self, connection: sa.Connection, partition: str) -> PartitionReport:
         """Bring the mart up to date; see :class:`GoldWriter`."""
         report = self._writer.write(connection, partition)
-        if report.skipped or partition != self._last:
+        # The first day of a range takes up what all of them brought. Drawing once too often does no harm.
+        self._changed = self._changed or not report.skipped
+        if not self._changed or partition != self._last:
             return report
         return replace(report, metadata={**report.metadata, **self._picture(connection)})
 

@@ -170,4 +170,4 @@ class Figures:
         }
         text = sa.text(query)
         used = {name: value for name, value in parameters.items() if name in text.compile().params}
-        return pd.read_sql_query(text, self.connection, params=used)
+        return pd.read_sql_query(text, self.connection, params=used, coerce_float=False)

@@ -79,7 +79,7 @@ def stock_cover(cover: pd.DataFrame) -> Figure:
     for number, abc_class in enumerate(table.columns):
         axes.bar(range(len(table)), table[abc_class], bottom=foot, label=f"class {abc_class}", color=_COLOURS[number])
         foot = foot + table[abc_class]
-    axes.set_xticks(range(len(table)), [name.replace(" ", "\n", 1) for name in table.index], fontsize=8)
+    axes.set_xticks(range(len(table)), ["\n".join(name.rsplit(" ", 1)) for name in table.index], fontsize=8)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
     return figure
 
