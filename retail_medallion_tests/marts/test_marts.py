@@ -11,7 +11,7 @@ import pytest
 
 from retail_medallion_tests.marts.comparison import Books
 from retail_medallion_tests.marts.frames import COLUMNS, Retailer, frame
-from retail_medallion_tests.marts.registry import MARTS
+from retail_medallion_tests.marts.registry import ELSEWHERE, MARTS
 
 SELDOM = {"mart_basket_pair", "mart_product_quality"}
 """A retailer as small as the shared one may have none."""
@@ -22,6 +22,10 @@ OF_NORTHWIND = {
 """The others need sales of the last 90 days, stock, carts, coupons or payments, which it has not."""
 
 of_each_mart = pytest.mark.parametrize("mart", MARTS)
+
+
+def test_every_mart_is_computed_a_second_time(demo_books: Books):
+    assert demo_books.marts() == {name for name in MARTS if name.startswith("mart_")} | ELSEWHERE
 
 
 @of_each_mart
