@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg2 import sql
 
 from retail_medallion.gold.definition import GoldTable
+from retail_medallion.gold.fragments import make_empty
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812 a class, whatever psycopg2 calls it
@@ -17,12 +18,12 @@ EVERYTHING = "*"
 
 TAKEN = sql.Identifier("pg_temp", "gold_taken")
 WANTED = sql.Identifier("pg_temp", "gold_wanted")
+_WAITING = sql.Identifier("pg_temp", "gold_waiting")
 
 _TAKE = """
-DROP TABLE IF EXISTS pg_temp.gold_taken, pg_temp.gold_wanted;
-CREATE TEMP TABLE gold_taken ON COMMIT DROP AS
+INSERT INTO pg_temp.gold_taken
     SELECT role, id, seq FROM meta.pending WHERE consumer = %(consumer)s AND source_system = %(source)s;
-CREATE TEMP TABLE gold_wanted ON COMMIT DROP AS SELECT role, id FROM pg_temp.gold_taken
+INSERT INTO pg_temp.gold_wanted SELECT role, id FROM pg_temp.gold_taken
 """
 
 _MENTION_VERSIONS = """
@@ -98,6 +99,8 @@ def take(cursor: Cursor, table: GoldTable, source: str, day: dt.date | None) -> 
         How many pending keys were read, and whether everything is wanted.
     """
     parameters = {"consumer": table.name, "source": source, "day": day}
+    make_empty(cursor, TAKEN, sql.SQL("(role text, id text, seq bigint)"))
+    make_empty(cursor, WANTED, sql.SQL("(role text, id text)"))
     cursor.execute(_TAKE, parameters)
     cursor.execute("SELECT count(*), coalesce(bool_or(role = %s), false) FROM pg_temp.gold_taken", (EVERYTHING,))
     taken, everything = _one(cursor)
@@ -134,8 +137,7 @@ def settle(cursor: Cursor, table: GoldTable, source: str, scope: sql.Identifier)
         How many keys wait for their parent.
     """
     parameters = {"consumer": table.name, "source": source}
-    cursor.execute("DROP TABLE IF EXISTS pg_temp.gold_waiting")
-    cursor.execute("CREATE TEMP TABLE gold_waiting (role text, id text) ON COMMIT DROP")
+    make_empty(cursor, _WAITING, sql.SQL("(role text, id text)"))
     waiting = 0
     if table.waiting is not None:
         cursor.execute(

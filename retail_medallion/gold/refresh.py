@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 from psycopg2 import sql
 
 from retail_medallion.gold.definition import GoldTable
-from retail_medallion.gold.fragments import bare, is_used, names, of_source, placeholder_values, same_key, temporary
+from retail_medallion.gold.fragments import (
+    is_used,
+    make_empty,
+    names,
+    of_source,
+    placeholder_values,
+    same_key,
+    temporary,
+)
 from retail_medallion.gold.horizon import data_horizon
 from retail_medallion.gold.keys import NOT_APPLICABLE
 from retail_medallion.gold.news import tell, tell_everything
@@ -22,6 +30,8 @@ from retail_medallion.gold.registry import TABLES
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812 a class, whatever psycopg2 calls it
 
+
+_RELEASED = sql.Identifier("pg_temp", "gold_released")
 
 _TOLD_ONE_BY_ONE = 1000
 """Changed rows of a recomputed source up to which its readers are told of each."""
@@ -80,8 +90,7 @@ class Refresh:
             "SET LOCAL TIME ZONE 'UTC'; SET LOCAL datestyle TO 'ISO, YMD'; SET LOCAL intervalstyle TO 'iso_8601';"
             " SET LOCAL jit TO off"
         )
-        cursor.execute("DROP TABLE IF EXISTS pg_temp.gold_released")
-        cursor.execute("CREATE TEMP TABLE gold_released (dimension text, key uuid) ON COMMIT DROP")
+        make_empty(cursor, _RELEASED, sql.SQL("(dimension text, key uuid)"))
 
     def run(self, template: str, **parts: sql.Composable) -> int:
         """Execute a statement; the number of rows it touched."""
@@ -99,10 +108,7 @@ class Refresh:
     ) -> sql.Identifier:
         """Make the table's scope from a query of ids; a forced id of a dimension gets a member even if unknown."""
         scope = temporary("scope", table)
-        self.run("DROP TABLE IF EXISTS {scope}", scope=scope)
-        self.run(
-            "CREATE TEMP TABLE {name} (id text PRIMARY KEY, forced boolean NOT NULL) ON COMMIT DROP", name=bare(scope)
-        )
+        make_empty(self._cursor, scope, sql.SQL("(id text PRIMARY KEY, forced boolean NOT NULL)"))
         if ids is not None:
             self.run(
                 "INSERT INTO {scope} SELECT DISTINCT id, {forced} FROM ({ids}) ids WHERE id IS NOT NULL",
@@ -127,17 +133,16 @@ class Refresh:
         staged, gone = temporary("staged", table), temporary("gone", table)
         target = sql.Identifier("gold", table.name)
         matches = same_key(table)
-        self.run("DROP TABLE IF EXISTS {gone}", gone=gone)
-        self.run(
-            "CREATE TEMP TABLE {name} ON COMMIT DROP AS SELECT t.* FROM {stored} t"
+        make_empty(self._cursor, gone, sql.SQL("(LIKE {})").format(target))
+        removed = self.run(
+            "INSERT INTO {gone} SELECT t.* FROM {stored} t"
             " WHERE {belongs} AND NOT EXISTS (SELECT FROM {staged} s WHERE {same_key})",
-            name=bare(gone),
+            gone=gone,
             stored=self._stored(table, whole=whole),
             belongs=self._belongs(table, whole=whole),
             staged=staged,
             same_key=matches,
         )
-        removed = self._cursor.rowcount
         one_by_one = table.partition_column is not None and not whole
         self.run(
             _DELETE_UNCHANGED_ONE_BY_ONE if one_by_one else _DELETE_UNCHANGED,
@@ -214,11 +219,14 @@ class Refresh:
         typed = [
             sql.SQL("CAST(q.{0} AS {1}) AS {0}").format(sql.Identifier(c.name), sql.SQL(c.type)) for c in table.columns
         ]
-        self.run("DROP TABLE IF EXISTS {staged}", staged=staged)
+        stored = [sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.type)) for c in table.columns]
+        keys = [sql.SQL("{} text").format(sql.Identifier(f"{column}_of")) for column in table.inferring]
+        declared = sql.SQL(", ").join([*stored, *keys, sql.SQL("row_hash uuid")])
+        make_empty(self._cursor, staged, sql.SQL("({})").format(declared))
         self.run(
-            "CREATE TEMP TABLE {name} ON COMMIT DROP AS SELECT r.*, md5(ROW({hashed})::text)::uuid AS row_hash FROM ("
+            "INSERT INTO {staged} SELECT r.*, md5(ROW({hashed})::text)::uuid AS row_hash FROM ("
             "SELECT {columns} FROM ({select}) q) r",
-            name=bare(staged),
+            staged=staged,
             hashed=names(table.column_names, "r"),
             columns=sql.SQL(", ").join([*typed, *behind]),
             select=sql.SQL(table.select).format(scope=temporary("scope", table)),

@@ -185,7 +185,7 @@ class GoldWriter:
     def _rows_of(self, cursor: Cursor, day: dt.date | None) -> tuple[int, int]:
         """Rows of the source that came from the day, and their bytes; all of its rows where there is no day."""
         column = self._table.day_of_row
-        of_day = sql.SQL("true")
+        of_day: sql.Composable = sql.SQL("true")
         if column is not None and day is not None:
             of_day = sql.SQL("t.{} = %(day)s").format(sql.Identifier(column))
         cursor.execute(
