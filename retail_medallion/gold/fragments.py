@@ -44,25 +44,6 @@ def same_key(table: GoldTable) -> sql.Composed:
     return sql.SQL(" AND ").join([sql.SQL("t.{0} = s.{0}").format(sql.Identifier(c)) for c in table.primary_key])
 
 
-def make_empty(cursor: Cursor, name: sql.Identifier, definition: sql.Composable) -> None:
-    """Make an empty temporary table that lasts as long as the transaction.
-
-    One that is there already is emptied. Dropped and made again it would hold further locks until the transaction ends,
-    and a rebuild of many sources would run out of them.
-
-    Args:
-        cursor: Cursor of the transaction.
-        name: Its name in `pg_temp`.
-        definition: Its columns, in brackets.
-    """
-    cursor.execute(
-        sql.SQL("CREATE TEMP TABLE IF NOT EXISTS {} {} ON COMMIT DROP").format(
-            sql.Identifier(name.strings[-1]), definition
-        )
-    )
-    cursor.execute(sql.SQL("TRUNCATE {}").format(name))
-
-
 def placeholder_values(table: GoldTable, *, source: sql.Composable, fixed: bool = False) -> sql.Composed:
     """Expressions over `id`, `key` and `label` that give a member nothing is known about.
 

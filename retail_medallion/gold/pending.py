@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg2 import sql
 
 from retail_medallion.gold.definition import GoldTable
-from retail_medallion.gold.fragments import make_empty
+from retail_medallion.gold.temporary_tables import make_empty
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812 a class, whatever psycopg2 calls it

@@ -15,7 +15,6 @@ from psycopg2 import sql
 from retail_medallion.gold.definition import GoldTable
 from retail_medallion.gold.fragments import (
     is_used,
-    make_empty,
     names,
     of_source,
     placeholder_values,
@@ -26,6 +25,7 @@ from retail_medallion.gold.horizon import data_horizon
 from retail_medallion.gold.keys import NOT_APPLICABLE
 from retail_medallion.gold.news import tell, tell_everything
 from retail_medallion.gold.registry import TABLES
+from retail_medallion.gold.temporary_tables import make_empty
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812 a class, whatever psycopg2 calls it

@@ -297,6 +297,23 @@ def test_a_constraint_the_rows_break_is_refused_without_quoting_a_row(
         declare_again(own_warehouse)
 
 
+def test_a_rebuild_holds_no_more_locks_for_many_sources_than_for_few(own_warehouse: Warehouse) -> None:
+    def locks() -> int:
+        with own_warehouse.engine.begin() as connection, cursor_of(connection) as cursor:
+            rebuild(connection)
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype IN ('relation', 'object')"
+            )
+            return int((cursor.fetchone() or (0,))[0])
+
+    own_warehouse.execute("DELETE FROM silver_meta.source WHERE source_system <> 'shop'")
+    few = locks()
+    for number in range(3):
+        own_warehouse.add_source(f"other{number}")
+        own_warehouse.put(f"other{number}", "sales", "s", customer_id="u")
+    assert locks() <= few
+
+
 def test_a_table_that_is_not_declared_any_more_is_dropped_only_by_a_rebuild(
     own_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
