@@ -23,8 +23,12 @@ def snapshot_entities(platform: Platform) -> set[str]:
 
 
 def states(digests: dict[str, str]) -> dict[str, str]:
-    """Digests of the current state: what users of Silver and Gold read."""
-    return {table: digest for table, digest in digests.items() if table.startswith(("silver.", "gold."))}
+    """Digests of the current state: what users of Silver and Gold read, but for the mart that tells what each day saw."""
+    return {
+        table: digest
+        for table, digest in digests.items()
+        if table.startswith(("silver.", "gold.")) and not table.startswith("gold.mart_data_quality")
+    }
 
 
 def records_of(digests: dict[str, str], entities: Iterable[str]) -> dict[str, str]:
