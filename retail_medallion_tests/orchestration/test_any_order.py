@@ -23,7 +23,7 @@ def snapshot_entities(platform: Platform) -> set[str]:
 
 
 def states(digests: dict[str, str]) -> dict[str, str]:
-    """Digests of the current state: what users of Silver and Gold read, but for the mart that tells what each day saw."""
+    """Digests of the current state: what users of Silver and Gold read, but for the mart about what each day saw."""
     return {
         table: digest
         for table, digest in digests.items()
