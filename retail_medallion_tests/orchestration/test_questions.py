@@ -83,7 +83,7 @@ def test_a_question_runs_and_its_answer_has_the_columns_that_are_shown(loaded: P
 def demo(postgres_server: Any, new_platform_for: Callable[..., NewPlatform]) -> Iterator[Platform]:
     """The platform as `retail-medallion demo` leaves it."""
     with fresh_database_on(postgres_server, prefix="whole_demo") as database:
-        with database.connect() as connection:
+        with contextlib.closing(database.connect()) as connection:
             create_demo_database(connection, end=LAST)
         platform = new_platform_for(database)()
         first = platform.mappings["demo"].source.first_day
