@@ -62,7 +62,14 @@ def rebuild(connection: sa.Connection) -> Rebuilt:
         for table in TABLES.values():
             if table.has_source:
                 rows[table.name] = rows.get(table.name, 0) + GoldWriter(table.name, source).recompute(connection).rows
+                # The planner takes a table just filled for an empty one, and the next would read it row by row.
+                _analyze(connection, table)
     return Rebuilt(rows, dropped)
+
+
+def _analyze(connection: sa.Connection, table: GoldTable) -> None:
+    with cursor_of(connection) as cursor:
+        cursor.execute(sql.SQL("ANALYZE {}").format(shape.identifier(table)))
 
 
 def _alter(cursor: Cursor) -> list[str]:
