@@ -8,7 +8,6 @@ from psycopg2 import sql
 
 from retail_medallion.gold.definition import GoldTable, Notifies
 from retail_medallion.gold.keys import NOT_APPLICABLE
-from retail_medallion.gold.pending import EVERYTHING
 
 Run = Callable[..., int]
 """Executes a template with its parts."""
@@ -19,11 +18,6 @@ SELECT {consumer}, %(source)s, {role}, told.id
 FROM (SELECT DISTINCT images.id::text AS id FROM ({images}) images) told
 WHERE told.id IS NOT NULL AND told.id <> {nobody}
 ORDER BY 4
-ON CONFLICT (consumer, source_system, role, id) DO UPDATE SET seq = nextval('meta.pending_seq')
-"""
-
-_TELL_EVERYTHING = """
-INSERT INTO meta.pending (consumer, source_system, role, id) VALUES ({consumer}, %(source)s, {everything}, '')
 ON CONFLICT (consumer, source_system, role, id) DO UPDATE SET seq = nextval('meta.pending_seq')
 """
 
@@ -45,12 +39,6 @@ def tell(run: Run, table: GoldTable, before: sql.Composable, after: sql.Composab
             images=_images(table, told, before, after),
             nobody=sql.Literal(str(NOT_APPLICABLE)),
         )
-
-
-def tell_everything(run: Run, table: GoldTable) -> None:
-    """Have the table's readers recompute the source as a whole."""
-    for consumer in {told.consumer for told in table.notifies}:
-        run(_TELL_EVERYTHING, consumer=sql.Literal(consumer), everything=sql.Literal(EVERYTHING))
 
 
 def _images(table: GoldTable, told: Notifies, before: sql.Composable, after: sql.Composable | None) -> sql.Composable:

@@ -23,7 +23,8 @@ from retail_medallion.gold.fragments import (
 )
 from retail_medallion.gold.horizon import data_horizon
 from retail_medallion.gold.keys import NOT_APPLICABLE
-from retail_medallion.gold.news import tell, tell_everything
+from retail_medallion.gold.news import tell
+from retail_medallion.gold.pending import mark_everything
 from retail_medallion.gold.registry import TABLES
 from retail_medallion.gold.temporary_tables import make_empty
 
@@ -159,7 +160,8 @@ class Refresh:
         )
         self._remember_released(table, replaced)
         if whole and changed > _TOLD_ONE_BY_ONE:
-            tell_everything(self.run, table)
+            for consumer in sorted({told.consumer for told in table.notifies}):
+                mark_everything(self._cursor, consumer, self.parameters["source"])
         else:
             tell(self.run, table, replaced, staged)
         if removed:

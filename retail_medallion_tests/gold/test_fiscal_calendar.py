@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from psycopg2 import sql
 
+from retail_medallion.gold.fragments import cursor_of
 from retail_medallion_tests.gold.warehouse import Warehouse
 
 FIRST, LAST = dt.date(1990, 1, 1), dt.date(2060, 12, 31)
@@ -79,16 +81,18 @@ def test_a_year_of_53_weeks_gives_its_last_week_to_the_last_period() -> None:
 
 
 def test_the_calendar_is_told_of_its_settings_and_of_nothing_else(warehouse: Warehouse, source: str) -> None:
-    def changed(setting: str) -> bool:
-        warehouse.execute(f"UPDATE silver_meta.source SET {setting} WHERE source_system = %s", (source,))  # noqa: S608
+    def changed(column: str, value: object) -> bool:
+        statement = sql.SQL("UPDATE silver_meta.source SET {} = %s WHERE source_system = %s")
+        with warehouse.engine.begin() as connection, cursor_of(connection) as cursor:
+            cursor.execute(statement.format(sql.Identifier(column)), (value, source))
         warehouse.run("dim_source", source)
         told = any(consumer == "dim_fiscal_calendar" for consumer, _, _ in warehouse.pending(source))
         warehouse.run("dim_fiscal_calendar", source)
         return told
 
-    assert changed("name = 'first'")
-    assert not changed("name = 'second'")
-    assert not changed("shows_personal_data = true")
-    assert changed("fiscal_first_month = 7")
-    assert changed("fiscal_pattern = '4-4-5'")
-    assert not changed("fiscal_pattern = '4-4-5'")
+    assert changed("name", "first")
+    assert not changed("name", "second")
+    assert not changed("shows_personal_data", True)
+    assert changed("fiscal_first_month", 7)
+    assert changed("fiscal_pattern", "4-4-5")
+    assert not changed("fiscal_pattern", "4-4-5")

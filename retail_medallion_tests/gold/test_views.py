@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
+from psycopg2 import sql
 
 from retail_medallion.gold import views
 from retail_medallion.gold.fragments import cursor_of
@@ -101,16 +101,17 @@ def test_an_item_of_a_cart_was_bought_or_not_and_a_review_is_by_a_buyer_or_not(w
 
 def test_views_are_described_and_a_changed_one_is_made_anew_with_its_grants(warehouse: Warehouse) -> None:
     name = views.VIEWS[0].name
+    view_of_gold = sql.Identifier("gold", name)
     with warehouse.engine.begin() as connection:
-        connection.execute(sa.text("CREATE ROLE view_reader"))
-        connection.execute(sa.text(f"GRANT SELECT ON gold.{name} TO view_reader"))
-        connection.execute(sa.text(f"COMMENT ON VIEW gold.{name} IS 'as it was [0123456789ab]'"))
         with cursor_of(connection) as cursor:
+            cursor.execute("CREATE ROLE view_reader")
+            cursor.execute(sql.SQL("GRANT SELECT ON {} TO view_reader").format(view_of_gold))
+            cursor.execute(sql.SQL("COMMENT ON VIEW {} IS 'as it was [0123456789ab]'").format(view_of_gold))
             assert [view.name for view in views.outdated(cursor)] == [name]
         ensure_schema(connection)
         with cursor_of(connection) as cursor:
             assert views.outdated(cursor) == []
-        assert connection.scalar(sa.text(f"SELECT has_table_privilege('view_reader', 'gold.{name}', 'SELECT')"))
-        connection.execute(sa.text(f"REVOKE ALL ON gold.{name} FROM view_reader"))
-        connection.execute(sa.text("DROP ROLE view_reader"))
-        connection.execute(sa.text("SELECT 1"))
+            cursor.execute("SELECT has_table_privilege('view_reader', %s, 'SELECT')", (f"gold.{name}",))
+            assert cursor.fetchone() == (True,)
+            cursor.execute(sql.SQL("REVOKE ALL ON {} FROM view_reader").format(view_of_gold))
+            cursor.execute("DROP ROLE view_reader")

@@ -11,6 +11,7 @@ from retail_medallion.gold.definition import (
     GoldTable,
     provenance_columns,
 )
+from retail_medallion.gold.tables.pending_dates import all_dates, mentioned_dates
 
 TABLE = GoldTable(
     name="mart_daily_sales",
@@ -66,17 +67,9 @@ GROUP BY i.source_key, i.sale_date, i.location_key, i.product_key, s.channel, i.
 """,
     scope_column="sale_date",
     scope_value="id::date",
-    all_ids="""
-SELECT DISTINCT sale_date::text AS id FROM gold.fct_sale_item
-WHERE source_key = gold.member_key('sources', %(source)s, %(source)s)
-""",
+    all_ids=all_dates("fct_sale_item", "sale_date"),
     consumes=(Consumes("fct_sale_item", "sale_date"), Consumes("fct_sale", "sale_date")),
-    mentions="""
-SELECT %(day)s::date::text AS id
-UNION
-SELECT sale_date::text FROM gold.fct_sale_item
-WHERE source_key = gold.member_key('sources', %(source)s, %(source)s) AND silver_partition = %(day)s::date
-""",
+    mentions=mentioned_dates("fct_sale_item", "sale_date"),
     gold_inputs=("fct_sale", "fct_sale_item"),
     day_column="sale_date",
     checks=(
