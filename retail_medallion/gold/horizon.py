@@ -14,10 +14,18 @@ from retail_medallion.gold.definition import GoldTable
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812 a class, whatever psycopg2 calls it
 
+# One look into the index per entity: grouping would read every partition ever written.
 _HORIZON = """
-SELECT min(last_partition) + 1
-FROM (SELECT max(partition_date) AS last_partition FROM silver_meta.partition_state
-      WHERE source_system = %s GROUP BY entity) entities
+WITH RECURSIVE loaded AS (
+    SELECT min(entity) AS entity FROM silver_meta.partition_state WHERE source_system = %(source)s
+    UNION ALL
+    SELECT (SELECT min(s.entity) FROM silver_meta.partition_state s
+            WHERE s.source_system = %(source)s AND s.entity > loaded.entity)
+    FROM loaded WHERE loaded.entity IS NOT NULL
+)
+SELECT min((SELECT max(s.partition_date) FROM silver_meta.partition_state s
+            WHERE s.source_system = %(source)s AND s.entity = loaded.entity)) + 1
+FROM loaded WHERE loaded.entity IS NOT NULL
 """
 
 _REACHED = "SELECT horizon FROM meta.horizon_reached WHERE consumer = %s AND source_system = %s"
@@ -31,7 +39,7 @@ WHERE known.horizon <> excluded.horizon
 
 def data_horizon(cursor: Cursor, source: str) -> dt.date | None:
     """The data horizon of a source; None before anything is loaded."""
-    cursor.execute(_HORIZON, (source,))
+    cursor.execute(_HORIZON, {"source": source})
     return _first(cursor)
 
 

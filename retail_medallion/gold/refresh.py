@@ -38,19 +38,6 @@ _TOLD_ONE_BY_ONE = 1000
 """Changed rows of a recomputed source up to which its readers are told of each."""
 
 
-_DELETE_UNCHANGED = "DELETE FROM {staged} s USING {target} t WHERE {same_key} AND t.row_hash = s.row_hash"
-_REPLACED = "SELECT t.* FROM {target} t JOIN {staged} s ON {same_key} UNION ALL SELECT * FROM {gone}"
-
-# The planner does not count on a key being in one partition alone: it would read all of them rather than look in each.
-_DELETE_UNCHANGED_ONE_BY_ONE = (
-    "DELETE FROM {staged} s WHERE s.row_hash = (SELECT t.row_hash FROM {target} t WHERE {same_key})"
-)
-_REPLACED_ONE_BY_ONE = (
-    "SELECT t.* FROM {staged} s CROSS JOIN LATERAL (SELECT t.* FROM {target} t WHERE {same_key} OFFSET 0) t"
-    " UNION ALL SELECT * FROM {gone}"
-)
-
-
 @dataclass
 class Changes:
     """What one transaction changed.
@@ -132,32 +119,31 @@ class Refresh:
         """
         self.stage(table, whole=whole)
         staged, gone = temporary("staged", table), temporary("gone", table)
-        target = sql.Identifier("gold", table.name)
+        stored = self._read_stored(table, whole=whole)
         matches = same_key(table)
-        make_empty(self._cursor, gone, sql.SQL("(LIKE {})").format(target))
+        make_empty(self._cursor, gone, sql.SQL("(LIKE {})").format(sql.Identifier("gold", table.name)))
         removed = self.run(
             "INSERT INTO {gone} SELECT t.* FROM {stored} t"
-            " WHERE {belongs} AND NOT EXISTS (SELECT FROM {staged} s WHERE {same_key})",
+            " WHERE {of_source} AND NOT EXISTS (SELECT FROM {staged} s WHERE {same_key})",
             gone=gone,
-            stored=self._stored(table, whole=whole),
-            belongs=self._belongs(table, whole=whole),
+            stored=stored,
+            of_source=of_source(table),
             staged=staged,
             same_key=matches,
         )
-        one_by_one = table.partition_column is not None and not whole
         self.run(
-            _DELETE_UNCHANGED_ONE_BY_ONE if one_by_one else _DELETE_UNCHANGED,
+            "DELETE FROM {staged} s USING {stored} t WHERE {same_key} AND t.row_hash = s.row_hash",
             staged=staged,
-            target=target,
+            stored=stored,
             same_key=matches,
         )
         changed = removed + self.count("SELECT count(*) FROM {staged}", staged=staged)
         if not changed:
             return 0, 0
         self._ensure_members(table)
-        replaced = sql.SQL(_REPLACED_ONE_BY_ONE if one_by_one else _REPLACED).format(
-            target=target, staged=staged, same_key=matches, gone=gone
-        )
+        replaced = sql.SQL(
+            "SELECT t.* FROM {stored} t JOIN {staged} s ON {same_key} UNION ALL SELECT * FROM {gone}"
+        ).format(stored=stored, staged=staged, same_key=matches, gone=gone)
         self._remember_released(table, replaced)
         if whole and changed > _TOLD_ONE_BY_ONE:
             for consumer in sorted({told.consumer for told in table.notifies}):
@@ -268,15 +254,33 @@ class Refresh:
             key=key,
         )
 
-    def _stored(self, table: GoldTable, *, whole: bool) -> sql.Composable:
-        if whole or table.stored is None:
-            return sql.Identifier("gold", table.name)
-        return sql.SQL("({})").format(sql.SQL(table.stored).format(scope=temporary("scope", table)))
+    def _read_stored(self, table: GoldTable, *, whole: bool) -> sql.Identifier:
+        """The rows that are stored of the scope.
+
+        A row under the key of a staged one is among them: where a row left one scope id for another, both are wanted.
+        Part of a table is copied, so that the statements that look at it are planned for a small table: planning one
+        over all the months of a large one takes longer than running it.
+        """
+        target, stored = sql.Identifier("gold", table.name), temporary("stored", table)
+        if whole:
+            return target
+        make_empty(self._cursor, stored, sql.SQL("(LIKE {})").format(target))
+        rows = self.run(
+            "INSERT INTO {stored} {query}",
+            stored=stored,
+            query=sql.SQL(table.stored).format(scope=temporary("scope", table))
+            if table.stored is not None
+            else sql.SQL("SELECT t.* FROM {} t WHERE {}").format(target, self._belongs(table, whole=False)),
+        )
+        if rows:
+            self.run("ANALYZE {stored}", stored=stored)
+        return stored
 
     def _belongs(self, table: GoldTable, *, whole: bool) -> sql.Composable:
-        if whole or table.stored is not None:
+        """Condition that a stored row `t` is of the scope; an array is looked up in an index, of each month."""
+        if whole:
             return of_source(table)
-        return sql.SQL("{source} AND t.{column} IN (SELECT {value} FROM {scope})").format(
+        return sql.SQL("{source} AND t.{column} = ANY (ARRAY(SELECT {value} FROM {scope}))").format(
             source=of_source(table),
             column=sql.Identifier(table.scope_column),
             value=sql.SQL(table.scope_value),

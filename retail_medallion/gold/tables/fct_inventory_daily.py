@@ -239,7 +239,7 @@ WHERE m.source_key = {_SOURCE_KEY} AND m.silver_partition = %(day)s::date
 SELECT month::date
 FROM (
     SELECT greatest(source.first_partition, CASE WHEN isfinite(asked.day) THEN asked.day ELSE (
-               SELECT min(movement_date) FROM gold.fct_stock_movement WHERE source_key = {_SOURCE_KEY}) END) AS first,
+               SELECT min(business_date) FROM silver.stock_movements WHERE source_system = %(source)s) END) AS first,
            CASE WHEN kind = '{DAY}' THEN asked.day ELSE %(horizon)s::date - 1 END AS last
     FROM (SELECT split_part(id, '/', 1) AS kind, min(split_part(id, '/', 2)::date) AS day FROM {{scope}}
           GROUP BY 1, CASE WHEN split_part(id, '/', 1) = '{DAY}' THEN split_part(id, '/', 2) END) asked
