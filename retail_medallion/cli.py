@@ -103,7 +103,7 @@ def _print_status() -> None:
 
 
 @main.command()
-@click.option("--source", "sources", multiple=True, help="Source to run; all sources of RETAIL_SOURCES by default.")
+@click.option("--source", "sources", multiple=True, help="Source to run; all that are loaded by default.")
 @_day_options
 @click.option(
     "--accept-shrink",
@@ -138,7 +138,7 @@ def run(
 
 
 @main.command()
-@click.option("--source", "sources", multiple=True, help="Source to run; all sources of RETAIL_SOURCES by default.")
+@click.option("--source", "sources", multiple=True, help="Source to run; all that are loaded by default.")
 @click.option("--start", required=True, help="First day: 2026-06-17.")
 @click.option("--end", required=True, help="Last day, included.")
 @click.option("--chunk", type=click.IntRange(min=1), default=30, show_default=True, help="Days of one run.")
@@ -197,7 +197,7 @@ def _print_step(asset: str, seconds: float) -> None:
 
 
 @main.command()
-@click.option("--source", "sources", multiple=True, help="Source to compare; all sources of RETAIL_SOURCES by default.")
+@click.option("--source", "sources", multiple=True, help="Source to compare; all that are loaded by default.")
 @_plain_errors
 def reconcile(sources: tuple[str, ...]) -> None:
     """Compare source, Bronze, Silver and Gold: rows, and money to the cent. Exits with 1 where they differ."""

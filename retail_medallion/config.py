@@ -75,6 +75,11 @@ def source_database(source: str) -> ConnectionSettings:
     return database_settings(f"{source.upper()}_", "")
 
 
+def names_source_database(source: str) -> bool:
+    """Whether variables of the source's own name its database; `DB_*` name that of any."""
+    return any(os.environ.get(f"{source.upper()}_DB_{suffix}") for suffix in ("HOST", "NAME"))
+
+
 def bronze_bucket() -> str:
     """The bucket Bronze lives in.
 
@@ -94,7 +99,7 @@ def sources_directory() -> Path | None:
 
 
 def chosen_sources() -> list[str] | None:
-    """The sources this code location is limited to: RETAIL_SOURCES=demo,northwind; None stands for all."""
+    """The sources this code location is limited to: RETAIL_SOURCES=demo,northwind; None where that is not set."""
     names = [name.strip() for name in os.environ.get("RETAIL_SOURCES", "").split(",")]
     return [name for name in names if name] or None
 

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from importlib import resources
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -20,7 +18,7 @@ from retail_medallion.gold.registry import TABLES
 from retail_medallion.mapping import check_mapping, load_mappings
 from retail_medallion.model import load_model
 from retail_medallion.orchestration.io_managers import bronze_store
-from retail_medallion.orchestration.sources import without_database
+from retail_medallion.orchestration.sources import found_files, without_database
 from retail_medallion.storage.postgres.session import ConnectionSettings, connect, engine
 
 _OLDEST_POSTGRES = 140000
@@ -64,11 +62,10 @@ def _found(what: str, look: Callable[[], str]) -> Finding:
 
 def _mapping_files() -> Iterator[tuple[Finding, str | None]]:
     """A finding for each mapping file, with the code of the source where the file is sound."""
-    directory, chosen = config.sources_directory(), config.chosen_sources()
-    folder = directory or Path(str(resources.files("retail_medallion") / "sources"))
-    names = chosen or sorted(file.stem for file in folder.glob("*.yml"))
+    directory = config.sources_directory()
+    names = config.chosen_sources() or sorted(file.stem for file in found_files())
     if not names:
-        yield Finding("mapping files", f"there are none in {folder}", is_well=False), None
+        yield Finding("mapping files", f"there are none in {directory}", is_well=False), None
     for name in names:
 
         def look(name: str = name) -> str:

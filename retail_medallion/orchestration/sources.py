@@ -15,13 +15,25 @@ from retail_medallion.model import load_model
 _LOG = logging.getLogger(__name__)
 
 
+DEFAULT_SOURCE = "demo"
+"""The shipped source that is loaded where no variable names the database of any."""
+
+
 def found_files() -> list[Path]:
     """The mapping files in RETAIL_SOURCES_DIR, or those shipped, limited to RETAIL_SOURCES where that is set.
+
+    The shipped ones are an offer: without RETAIL_SOURCES only those count whose database is named
+    (`<SOURCE>_DB_HOST` or `<SOURCE>_DB_NAME`).
 
     Raises:
         ConfigurationError: The directory is missing, or a source that is named has no file.
     """
-    return list(mapping_files(config.sources_directory(), config.chosen_sources()).values())
+    directory, chosen = config.sources_directory(), config.chosen_sources()
+    files = mapping_files(directory, chosen)
+    if directory is None and chosen is None:
+        meant = [code for code in files if config.names_source_database(code)] or [DEFAULT_SOURCE]
+        files = {code: files[code] for code in meant}
+    return list(files.values())
 
 
 def found_mappings() -> dict[str, Mapping]:

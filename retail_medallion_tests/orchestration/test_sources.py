@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from importlib import resources
 from pathlib import Path
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 from retail_medallion.cli import main
 from retail_medallion.definitions import build_definitions
 from retail_medallion.errors import MappingError
-from retail_medallion.orchestration.sources import chosen_mappings, found_mappings
+from retail_medallion.orchestration.sources import chosen_mappings, found_files, found_mappings
 
 SHIPPED = Path(str(resources.files("retail_medallion") / "sources"))
 
@@ -69,3 +70,36 @@ def test_the_check_of_all_files_reports_what_loading_leaves_out(folder: Path) ->
     assert result.exit_code == 1
     assert "northwind.yml: ok" in result.output
     assert "The mode 'compared' cannot be extracted yet." in result.output
+
+
+@pytest.fixture
+def unnamed(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for variable in [name for name in os.environ if "DB_" in name or name.startswith("RETAIL_SOURCES")]:
+        monkeypatch.delenv(variable)
+    return monkeypatch
+
+
+def stems() -> list[str]:
+    return [file.stem for file in found_files()]
+
+
+def test_of_the_shipped_sources_those_count_whose_database_is_named(unnamed: pytest.MonkeyPatch) -> None:
+    assert stems() == ["demo"]
+    unnamed.setenv("DB_HOST", "localhost")
+    assert stems() == ["demo"]
+    unnamed.setenv("NORTHWIND_DB_NAME", "northwind")
+    assert stems() == ["northwind"]
+    unnamed.setenv("DEMO_DB_HOST", "localhost")
+    assert stems() == ["demo", "northwind"]
+
+
+def test_a_source_that_is_asked_for_counts_whether_its_database_is_named_or_not(unnamed: pytest.MonkeyPatch) -> None:
+    unnamed.setenv("DEMO_DB_HOST", "localhost")
+    unnamed.setenv("RETAIL_SOURCES", "northwind")
+    assert stems() == ["northwind"]
+
+
+def test_all_files_of_a_folder_of_ones_own_count(folder: Path, unnamed: pytest.MonkeyPatch) -> None:
+    unnamed.setenv("RETAIL_SOURCES_DIR", str(folder))
+    unnamed.setenv("DEMO_DB_HOST", "localhost")
+    assert stems() == ["northwind"]
