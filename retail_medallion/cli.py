@@ -18,6 +18,7 @@ import click
 from retail_medallion import config
 from retail_medallion.commands.erasure import erase
 from retail_medallion.commands.foreground import stand_in
+from retail_medallion.commands.mapping import mapping
 from retail_medallion.commands.quarantine import quarantine
 from retail_medallion.commands.report import report
 from retail_medallion.commands.shared import console
@@ -37,6 +38,7 @@ def main() -> None:
 
 
 main.add_command(erase)
+main.add_command(mapping)
 main.add_command(quarantine)
 main.add_command(report)
 main.add_command(doctor)
@@ -260,29 +262,3 @@ def dev(port: int) -> None:
     console.print(f"Dagster's UI will be on http://127.0.0.1:{port}")
     # Dagster warns of a dagster.yaml in the folder it starts in, such as the template, unless that folder is its home.
     sys.exit(stand_in(command, folder=Path(os.environ["DAGSTER_HOME"])))
-
-
-@main.group()
-def mapping() -> None:
-    """Work on mapping files."""
-
-
-@mapping.command()
-@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@_plain_errors
-def check(files: tuple[Path, ...]) -> None:
-    """Check mapping files without touching a row; all that are found where none is named."""
-    from retail_medallion.mapping import check_mapping, load_mapping
-    from retail_medallion.model import load_model
-    from retail_medallion.orchestration.sources import found_files
-
-    mappings = [load_mapping(file) for file in files or found_files()]
-    problems = 0
-    for found in mappings:
-        listed = check_mapping(found, load_model())
-        problems += len(listed)
-        for problem in listed:
-            click.echo(str(problem))
-        click.echo(f"{found.path}: {'ok' if not listed else f'{len(listed)} problems'}")
-    if problems:
-        sys.exit(1)

@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "report": {"gold"},
     "reconciliation": {"errors", "storage", "model", "silver", "gold"},
     "embedded": {"errors"},
+    "onboarding": {"errors", "storage", "model", "mapping", "bronze", "silver"},
 }
 """What each part may import; parts not listed are at the top and may import everything."""
 

@@ -31,14 +31,15 @@ from retail_medallion.mapping.settings import (
     cutoff_time,
     language_code,
     name,
-    one_query,
-    one_source_expression,
     owner,
+    source_column,
     table_name,
     time_zone,
 )
+from retail_medallion.mapping.source_sql import one_query, one_source_expression
 
 Name = Annotated[str, BeforeValidator(name)]
+SourceColumn = Annotated[str, BeforeValidator(source_column)]
 Mode = Literal["changed", "appended", "documents", "snapshot", "compared", "keys"]
 
 
@@ -164,9 +165,9 @@ class Extract(_Part):
     table: Annotated[str, BeforeValidator(table_name)] | None = None
     query: Annotated[str, BeforeValidator(one_query)] | None = None
     mode: Mode
-    key: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
+    key: tuple[SourceColumn, ...] = Field(min_length=1)
     watermark: Annotated[str, BeforeValidator(one_source_expression)] | None = None
-    document: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    document: tuple[SourceColumn, ...] = ()
 
     @model_validator(mode="after")
     def _fits_the_mode(self) -> Extract:

@@ -1,4 +1,4 @@
-"""Checks of single values of a mapping file: names, zones, currencies, pieces of source SQL.
+"""Checks of single values of a mapping file: names, zones, currencies, tables.
 
 Each function takes what stood in the file, and returns the value or raises ValueError with a sentence a person can act
 on. The reader adds the file, the line and the column.
@@ -14,14 +14,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import pycountry
-from sqlglot import Token, TokenType
-from sqlglot.dialects.dialect import Dialect
-from sqlglot.errors import TokenError
+
+from retail_medallion.mapping.source_sql import refuse_catalogue
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
 _CUTOFF = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _IDENTIFIER = r'(?:[A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*|"(?:[^"\x00]|"")+")'
+_LONGEST_NAME = 63
 _TABLE = re.compile(rf"{_IDENTIFIER}(?:\.{_IDENTIFIER})?")
 
 
@@ -105,44 +105,13 @@ def table_name(value: Any) -> str:
             f"{text!r} is not a table: write table or schema.table, "
             'in double quotes where PostgreSQL needs them (shop."order")'
         )
+    refuse_catalogue(text)
     return text
 
 
-def _source_tokens(value: Any) -> list[Token]:
+def source_column(value: Any) -> str:
+    """The name of a column of the source, as the source spells it."""
     text = _text(value)
-    if "\x00" in text:
-        raise ValueError("contains a NUL character")
-    try:
-        tokens = Dialect.get_or_raise("postgres").tokenize(text)
-    except TokenError as error:
-        raise ValueError(f"is not SQL: {error}") from None
-    if not tokens:
-        raise ValueError("is empty")
-    if any(token.token_type is TokenType.SEMICOLON for token in tokens):
-        raise ValueError("has a semicolon: one statement, without its end mark")
-    if any(token.comments for token in tokens):
-        raise ValueError("has a comment: write it as a YAML comment above, because more SQL is put around this text")
-    depth = 0
-    for token in tokens:
-        depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
-        if depth < 0:
-            break
-    if depth:
-        raise ValueError("has parentheses that do not match")
-    return tokens
-
-
-def one_query(value: Any) -> str:
-    """One SELECT of the source's dialect. That it only reads is held by the transaction it runs in."""
-    tokens = _source_tokens(value)
-    if tokens[0].token_type not in {TokenType.SELECT, TokenType.WITH}:
-        raise ValueError(f"starts with {tokens[0].text!r}: a query starts with SELECT or WITH")
-    return _text(value)
-
-
-def one_source_expression(value: Any) -> str:
-    """One scalar expression of the source's dialect."""
-    tokens = _source_tokens(value)
-    if any(token.token_type is TokenType.SELECT for token in tokens):
-        raise ValueError("has a SELECT inside: compute the watermark in `query` and name its column here")
-    return _text(value)
+    if not text.strip() or not text.isprintable() or len(text.encode()) > _LONGEST_NAME:
+        raise ValueError(f"{text[:_LONGEST_NAME]!r} is no name of a column: 1 to {_LONGEST_NAME} bytes, in one line")
+    return text

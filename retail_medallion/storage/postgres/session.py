@@ -24,6 +24,8 @@ WIRE_SETTINGS = {
     "bytea_output": "hex",
     "extra_float_digits": "1",
     "client_encoding": "UTF8",
+    # A backslash in a text is a backslash: where a text ends must not depend on a setting of the role.
+    "standard_conforming_strings": "on",
 }
 """Session settings under which every value is printed exactly and in one form only."""
 
