@@ -19,9 +19,10 @@ from retail_medallion.demo import market, orders, recall
 from retail_medallion.demo.clients import write_client
 from retail_medallion.demo.club import Club
 from retail_medallion.demo.dice import Dice
-from retail_medallion.demo.generator import DEFAULT_SEED, orders_on, remember, remembered
+from retail_medallion.demo.generator import DEFAULT_SEED, SCHEMA, orders_on
 from retail_medallion.demo.lines import CANCELLED, Line
 from retail_medallion.demo.market import Market
+from retail_medallion.demo.notes import remember, remembered
 from retail_medallion.demo.orders import Due, Trade
 from retail_medallion.demo.payments import REFUNDED, Receipt
 from retail_medallion.demo.stock import Stock
@@ -75,7 +76,7 @@ def apply_changes(connection: Connection, day: date, seed: int = DEFAULT_SEED) -
         raise ConfigurationError("A day is added in a transaction of its own.", fix="Commit or roll back before.")
     with connection, connection.cursor() as cursor:
         cursor.execute("SET LOCAL timezone = 'UTC'")
-        note = remembered(connection)
+        note = remembered(connection, SCHEMA)
         if note is None:
             raise ConfigurationError("The database holds no demo data.", fix="Run create_demo_database before.")
         parameters = note["retail_medallion_demo"]
@@ -85,7 +86,7 @@ def apply_changes(connection: Connection, day: date, seed: int = DEFAULT_SEED) -
                 f"{day} has happened already.", why=f"The history goes to {last}.", fix="Add a later day."
             )
         changes = _Day(cursor, day, seed, int(parameters["scale"])).happen(connection)
-        remember(connection, {**note, "added_days": [*note["added_days"], day.isoformat()]})
+        remember(connection, {**note, "added_days": [*note["added_days"], day.isoformat()]}, SCHEMA)
     return changes
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from importlib import resources
-from typing import Any
 
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import connection as Connection  # noqa: N812 - a class, whatever psycopg2 calls it
@@ -16,6 +14,7 @@ from retail_medallion.demo import catalogue, market, orders, sites
 from retail_medallion.demo.clients import clients
 from retail_medallion.demo.club import Club
 from retail_medallion.demo.faults import Planter
+from retail_medallion.demo.notes import remember, remembered
 from retail_medallion.demo.orders import Trade
 from retail_medallion.demo.stock import Stock
 from retail_medallion.demo.tables import TABLES, Rows
@@ -23,6 +22,7 @@ from retail_medallion.demo.vouchers import Vouchers
 from retail_medallion.demo.world import Numbers, Spell, World
 from retail_medallion.errors import ConfigurationError
 
+SCHEMA = "shop"
 DEFAULT_SEED = 1871
 DEFAULT_DAYS = 90
 DEFAULT_END = date(2026, 6, 30)
@@ -98,36 +98,6 @@ def _parameters(seed: int, scale: float, days: int, end: date) -> DemoParameters
     return DemoParameters(seed, max(round(scale * 1000), 1), days, end)
 
 
-def remembered(connection: Connection) -> dict[str, Any] | None:
-    """What the comment of schema shop says; None where there is no such schema.
-
-    Raises:
-        ConfigurationError: The schema exists and was not made here.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = 'shop'")
-        found = cursor.fetchone()
-    if found is None:
-        return None
-    try:
-        note = json.loads(found[0] or "")
-    except ValueError:
-        note = None
-    if not isinstance(note, dict) or "retail_medallion_demo" not in note:
-        raise ConfigurationError(
-            "There is a schema shop that the demo did not make.",
-            where=f"database {connection.info.dbname}",
-            fix="Give the demo a database of its own (DEMO_DB_NAME), or drop the schema yourself.",
-        )
-    return note
-
-
-def remember(connection: Connection, note: Mapping[str, object]) -> None:
-    """Write what the data was made of into the comment of schema shop."""
-    with connection.cursor() as cursor:
-        cursor.execute("COMMENT ON SCHEMA shop IS %s", (json.dumps(note, sort_keys=True),))
-
-
 def demo_is_present(
     connection: Connection,
     *,
@@ -141,7 +111,7 @@ def demo_is_present(
     Raises:
         ConfigurationError: There is a schema `shop` that the demo did not make.
     """
-    note = remembered(connection)
+    note = remembered(connection, SCHEMA)
     return note is not None and note["retail_medallion_demo"] == _parameters(seed, scale, days, end).as_json()
 
 
@@ -151,7 +121,7 @@ def planted(connection: Connection) -> dict[str, int]:
     Raises:
         ConfigurationError: The database holds no demo data.
     """
-    note = remembered(connection)
+    note = remembered(connection, SCHEMA)
     if note is None:
         raise ConfigurationError("The database holds no demo data.", where=f"database {connection.info.dbname}")
     return {name: len(keys) for name, keys in note["planted"].items()}
@@ -163,7 +133,7 @@ def planted_keys(connection: Connection) -> dict[str, list[str]]:
     Raises:
         ConfigurationError: The database holds no demo data.
     """
-    note = remembered(connection)
+    note = remembered(connection, SCHEMA)
     if note is None:
         raise ConfigurationError("The database holds no demo data.", where=f"database {connection.info.dbname}")
     return {str(name): [str(key) for key in keys] for name, keys in note["planted"].items()}
@@ -198,7 +168,7 @@ def create_demo_database(
             "The demo data is made in a transaction of its own.", fix="Commit or roll back before."
         )
     with connection:
-        note = remembered(connection)
+        note = remembered(connection, SCHEMA)
         if note is not None and note["retail_medallion_demo"] == parameters.as_json():
             rows = {str(table): int(count) for table, count in note["rows"].items()}
             return DemoSummary(rows, {name: len(keys) for name, keys in note["planted"].items()}, created=False)
@@ -217,7 +187,7 @@ def create_demo_database(
             "planted": planter.keys,
             "added_days": [],
         }
-        remember(connection, made)
+        remember(connection, made, SCHEMA)
     return DemoSummary(counts, planter.counts(), created=True)
 
 

@@ -120,15 +120,20 @@ class Rows:
 
     A value is text, a whole number, true or false, a date, a time, None, a dict or list (JSON) or a tuple of whole
     numbers (an array). Money is text made by `amounts`.
+
+    Args:
+        tables: Tables in the order in which they are loaded, with their columns.
+        schema: Schema they are in.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tables: Mapping[str, Sequence[str]] = TABLES, schema: str = "shop") -> None:
+        self._tables, self._schema = tables, schema
         self._files: dict[str, TextIO] = {}
         self._stack = ExitStack()
-        self.counts: dict[str, int] = dict.fromkeys(TABLES, 0)
+        self.counts: dict[str, int] = dict.fromkeys(tables, 0)
 
     def __enter__(self) -> Rows:
-        for table in TABLES:
+        for table in self._tables:
             file = cast(TextIO, tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n"))
             self._files[table] = self._stack.enter_context(file)
         return self
@@ -144,7 +149,7 @@ class Rows:
         Raises:
             DataContractError: A value is of a type that has no place here, such as float, or a column does not exist.
         """
-        columns = TABLES[table]
+        columns = self._tables[table]
         encode = _ENCODERS
         try:
             fields = [encode[type(value)](value) for value in map(row.pop, columns, [None] * len(columns))]
@@ -162,14 +167,14 @@ class Rows:
     def load(self, connection: Connection, progress: Callable[[str, int], None] | None = None) -> None:
         """COPY every table in one pass, in the transaction that is open."""
         with connection.cursor() as cursor:
-            for table, columns in TABLES.items():
+            for table, columns in self._tables.items():
                 if not self.counts[table]:
                     continue
                 file = self._files[table]
                 file.flush()
                 file.seek(0)
                 names = sql.SQL(", ").join(map(sql.Identifier, columns))
-                copy = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier("shop", table), names)
+                copy = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(self._schema, table), names)
                 cursor.copy_expert(copy, file, size=1 << 18)
                 if progress:
                     progress(table, self.counts[table])
