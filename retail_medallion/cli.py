@@ -26,6 +26,7 @@ from retail_medallion.commands.shared import plain_errors as _plain_errors
 from retail_medallion.commands.shared import print_error as _print_error
 from retail_medallion.commands.shared import use_embedded_servers as _use_embedded_servers
 from retail_medallion.commands.upkeep import doctor, migrate
+from retail_medallion.commands.workbook import workbook
 from retail_medallion.errors import RetailMedallionError
 
 P = ParamSpec("P")
@@ -43,6 +44,7 @@ main.add_command(quarantine)
 main.add_command(report)
 main.add_command(doctor)
 main.add_command(migrate)
+main.add_command(workbook)
 
 
 def _day_options(command: Callable[P, None]) -> Callable[P, None]:
