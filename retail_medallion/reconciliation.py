@@ -290,12 +290,14 @@ def _bronze_object(
         return
     yield Comparison(f"{what} object", "content Silver took", recorded["digest"], "content on S3", info.digest)
     metadata = _complete_metadata(store, info)
-    from_source = int(metadata.get("source_rows", 0))
+    unchanged = int(metadata.get("unchanged_rows", 0))
+    # Rows that an earlier day's object holds count where they are.
+    from_source = int(metadata.get("source_rows", 0)) - unchanged
     for counted in (rows, total):
         counted.bronze += info.rows
         counted.source += from_source
         counted.kept += info.rows - from_source
-    if info.rows == from_source and "source_totals" in metadata:
+    if info.rows == from_source and not unchanged and "source_totals" in metadata:
         bronze = json.loads(metadata["control_totals"])
         for column, text in json.loads(metadata["source_totals"]).items():
             left, right = _figure(text), _figure(bronze.get(column))

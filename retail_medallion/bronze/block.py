@@ -12,6 +12,9 @@ from retail_medallion.errors import MappingError
 EXTRACTED_AT = "_extracted_at"
 """Column added to every row: when the snapshot it was read from was taken (timestamp, microseconds, UTC)."""
 
+DELETED = "_deleted"
+"""Column added in mode compared: the row is no state but says that its key is gone; its other columns are NULL."""
+
 _BLOCK_NAME = re.compile(r"[a-z0-9_]{1,63}\Z")
 
 
@@ -24,6 +27,8 @@ class Mode(Enum):
         DOCUMENTS: All rows of every document whose watermark falls in the day; a document extracted again replaces
             itself whole.
         SNAPSHOT: The whole table, as it is when it is read.
+        COMPARED: Of the whole table, what differs from what it was when it was read before: rows that are new or other,
+            and the keys that are gone.
         KEYS: The keys of the whole table, as they are when they are read: which rows there are, not what they say.
     """
 
@@ -31,12 +36,13 @@ class Mode(Enum):
     APPENDED = "appended"
     DOCUMENTS = "documents"
     SNAPSHOT = "snapshot"
+    COMPARED = "compared"
     KEYS = "keys"
 
     @property
     def is_windowed(self) -> bool:
         """Whether a day's rows are told by a watermark, so that any day can be read at any time."""
-        return self not in {Mode.SNAPSHOT, Mode.KEYS}
+        return self not in {Mode.SNAPSHOT, Mode.COMPARED, Mode.KEYS}
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ class ExtractBlock:
         document: Columns that identify the document a row belongs to (mode DOCUMENTS).
         reads: Gives the columns without which the rows are of no use: they may not go, nor lose what their type held,
             from one day to the next. None where any may.
+        accept_shrink: Believe a table of which many rows are gone at once (mode COMPARED).
     """
 
     name: str
@@ -64,6 +71,7 @@ class ExtractBlock:
     watermark: str | None = None
     document: tuple[str, ...] = ()
     reads: Callable[[], Collection[str]] | None = field(default=None, compare=False)
+    accept_shrink: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if not _BLOCK_NAME.match(self.name):

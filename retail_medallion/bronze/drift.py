@@ -10,7 +10,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from retail_medallion.bronze.block import EXTRACTED_AT
+from retail_medallion.bronze.block import DELETED, EXTRACTED_AT, Mode
 from retail_medallion.bronze.observed import days_kept
 from retail_medallion.errors import SchemaDriftError
 from retail_medallion.storage.parquet_store import ParquetStore
@@ -89,15 +89,16 @@ def drift_since(store: ParquetStore, key_of: Callable[[date], str], day: date, s
         store: Where the objects are.
         key_of: Gives the object's key from the day.
         day: The day to be extracted.
-        schema: The columns it is extracted with.
+        schema: The source's columns it is extracted with.
     """
     since = max((other for other in days_kept(store, key_of, day) if other < day), default=None)
     info = None if since is None else store.stat(key_of(since))
     if info is None or not info.is_ours or info.metadata.get(FINGERPRINT) == fingerprint(schema):
         return Drift()
     with store.open(info) as opened:
-        before = {field.name: field.type for field in opened.schema}
-    now = {field.name: field.type for field in schema}
+        ours = {EXTRACTED_AT, *([DELETED] if info.metadata.get("mode") == Mode.COMPARED.value else [])}
+        before = {field.name: field.type for field in opened.schema if field.name not in ours}
+    now = {field.name: field.type for field in schema if field.name != EXTRACTED_AT}
     return Drift(
         since,
         added=tuple(name for name in now if name not in before),

@@ -10,7 +10,8 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from retail_medallion.bronze.block import EXTRACTED_AT, ExtractBlock
+from retail_medallion.bronze.block import DELETED, EXTRACTED_AT, ExtractBlock, Mode
+from retail_medallion.bronze.comparison import Comparison
 from retail_medallion.bronze.drift import FINGERPRINT, Drift, drift_since, fingerprint
 from retail_medallion.bronze.evolution import check_evolution
 from retail_medallion.bronze.merge import merge
@@ -18,9 +19,10 @@ from retail_medallion.bronze.observed import later_day_observed, was_observed
 from retail_medallion.bronze.progress import Log, Progress
 from retail_medallion.bronze.query import ExtractPlan, plan_extract
 from retail_medallion.bronze.snapshot import SourceSnapshot
+from retail_medallion.bronze.state import COMPARED_WITH, STATE, KeptStates
 from retail_medallion.bronze.totals import ControlTotals, counting, totals_as_json
 from retail_medallion.bronze.windows import Window, window_of
-from retail_medallion.errors import DateRangeError
+from retail_medallion.errors import DataContractError, DateRangeError
 from retail_medallion.storage.parquet_file import LocalParquet, workspace, write_file
 from retail_medallion.storage.parquet_store import IDENTITY_KEY, KeptObject, ObjectInfo, ParquetStore
 from retail_medallion.storage.partitioned import PartitionData, PartitionedOutput
@@ -28,6 +30,7 @@ from retail_medallion.storage.postgres.copy_out import open_query
 from retail_medallion.storage.schema_evolution import evolve
 
 EXTRACTED_AT_FIELD = pa.field(EXTRACTED_AT, pa.timestamp("us", "UTC"))
+_DELETED_FIELD = pa.field(DELETED, pa.bool_())
 
 
 def _schema(plan: ExtractPlan) -> pa.Schema:
@@ -45,14 +48,20 @@ class _Extract:
     log: Log
     first: date
     drift: Drift
+    states: KeptStates
 
     @property
     def block(self) -> ExtractBlock:
         return self.plan.block
 
     @cached_property
-    def schema(self) -> pa.Schema:
+    def source_schema(self) -> pa.Schema:
         return _schema(self.plan)
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        compared = self.block.mode is Mode.COMPARED
+        return self.source_schema.append(_DELETED_FIELD) if compared else self.source_schema
 
     def partition(
         self, day: date, data: pa.Table | KeptObject | Callable[[], pa.RecordBatchReader], **more: object
@@ -66,7 +75,7 @@ class _Extract:
             IDENTITY_KEY: f"mode={mode} observed={seen} window={covered}",
             "mode": mode,
             "observed": seen,
-            FINGERPRINT: fingerprint(self.schema),
+            FINGERPRINT: fingerprint(self.source_schema),
             **(self.drift.entries() if day == self.first else {}),
             **self.metadata,
             "window": covered,
@@ -76,7 +85,7 @@ class _Extract:
 
     def fresh(self, window: Window | None, label: str, entries: dict[str, str]) -> pa.RecordBatchReader:
         """Stream a window from the source, compared at the end with what the source itself counts there."""
-        schema = self.schema
+        schema = self.source_schema
         extracted_at = pa.scalar(self.snapshot.taken_at, EXTRACTED_AT_FIELD.type)
 
         def batches() -> Iterator[pa.RecordBatch]:
@@ -150,12 +159,33 @@ class _Extract:
 
         return self.partition(day, data, metadata=entries, replaces=existing)
 
+    def compared(self, day: date, key: str) -> PartitionData:
+        """Make the day under which is kept what differs from the observation before."""
+        label = f"block={self.block.name} day={day}"
+        # They come first among what S3 carries with an object, which is not much.
+        entries = {STATE: "", COMPARED_WITH: "", **self.entries(day, None, observed=True)}
+        existing = self.store.stat(key)
+        self.states.remove_unnamed(day)
+        comparison = Comparison(self.block, self.states, self.schema, self.snapshot.taken_at, f"{label}, {key}")
+
+        def data() -> pa.RecordBatchReader:
+            return comparison.rows(self.fresh(None, label, entries), day, entries)
+
+        return self.partition(day, data, metadata=entries, replaces=existing)
+
     def not_observed(self, day: date, key: str) -> PartitionData:
         """Make a day of which nothing can be known any more, unless it was observed in its time."""
         existing = self.store.stat(key)
         if existing is not None and was_observed(existing):
             self.log.info("kept block=%s day=%s rows=%d: observed before", self.block.name, day, existing.rows)
             return self.partition(day, KeptObject(self.store, existing), metadata=existing.metadata, replaces=existing)
+        if existing is None and self.block.mode is Mode.COMPARED and self.states.is_built_on(day):
+            raise DataContractError(
+                "The day's object is lost, and later ones hold only what differs from it.",
+                where=f"block={self.block.name} day={day}, {key}",
+                fix="Run the newest day again: it then writes every row, whatever earlier days held. "
+                "After that this day can be run as well.",
+            )
         self.log.info("not observed block=%s day=%s", self.block.name, day)
         entries = self.entries(day, None, observed=False)
         return self.partition(day, self.schema.empty_table(), metadata=entries, replaces=existing)
@@ -197,6 +227,7 @@ def extract(
         SchemaDriftError: The source lost a column or changed its type since the day was extracted before, or one that
             is read since the nearest earlier day.
         BalanceError: The rows read are not those that the source counts.
+        DataContractError: Too many rows of a compared table are gone, or a day's object that others build on is lost.
     """
     wanted = sorted(set(days))
     if not wanted:
@@ -212,7 +243,8 @@ def extract(
         log.info("other columns block=%s day=%s than on %s: %s", block.name, wanted[0], drift.since, told)
         if block.reads is not None:
             drift.require_readable(block.reads(), where=f"block={block.name} day={wanted[0]}, {key_of(wanted[0])}")
-    run = _Extract(snapshot, store, plan, metadata, log, wanted[0], drift)
+    states = KeptStates(store, block, key_of, log)
+    run = _Extract(snapshot, store, plan, metadata, log, wanted[0], drift, states)
     if block.mode.is_windowed:
         for day in wanted:
             yield run.windowed(day, window_of(day, first_day), key_of(day))
@@ -222,7 +254,7 @@ def extract(
     observable = not later_day_observed(store, key_of, newest)
     for day in wanted:
         if observable and day == newest:
-            yield run.observation(day, key_of(day))
+            yield run.compared(day, key_of(day)) if block.mode is Mode.COMPARED else run.observation(day, key_of(day))
         else:
             yield run.not_observed(day, key_of(day))
 

@@ -1,116 +1,24 @@
 """The merge of what was seen of a day before with what is seen of it now: nothing once seen is lost.
 
-Both sides are ordered by the same columns, so they are merged in one pass, window by window. A window ends where both
-sides are known completely; memory is bounded by a few batches and the largest single document.
+Both sides are ordered by the same columns, so they are merged in one pass, window by window; memory is bounded by a few
+batches and the largest single document.
 """
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from retail_medallion.bronze.block import EXTRACTED_AT, ExtractBlock, Mode
-from retail_medallion.errors import DataContractError
+from retail_medallion.bronze.ordered import Key, as_integers, group_end, keys_of, plain, windows
 from retail_medallion.storage.digest import row_digest
 
-Key: TypeAlias = tuple[Any, ...]
-
 _VOLATILE = (EXTRACTED_AT,)
-
-
-class _Top:
-    """A value that orders after all ordinary ones, as NaN and NULL do in the database."""
-
-    def __init__(self, rank: int) -> None:
-        self._rank = rank
-
-    def __lt__(self, other: object) -> bool:
-        return isinstance(other, _Top) and self._rank < other._rank
-
-    def __gt__(self, other: object) -> bool:
-        return not isinstance(other, _Top) or self._rank > other._rank
-
-
-_NAN = _Top(1)
-_NULL = _Top(2)
-
-
-def _plain(column: pa.ChunkedArray) -> pa.Array:
-    """Make one array of plain storage type out of a column."""
-    array = column.combine_chunks()
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
-    if isinstance(array, pa.ExtensionArray):
-        array = array.storage
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
-
-
-def _as_integers(array: pa.Array) -> pa.Array:
-    """View instants, dates and floats as the integers they are made of; other types stay."""
-    widths = {32: pa.int32(), 64: pa.int64()}
-    if pa.types.is_temporal(array.type) or pa.types.is_floating(array.type):
-        wanted = widths.get(array.type.bit_width)
-        return array if wanted is None else array.view(wanted)
-    return array
-
-
-def _comparable(column: pa.ChunkedArray) -> list[Any]:
-    """Turn a key column into Python values that order as the database orders them."""
-    array = _plain(column)
-    if pa.types.is_floating(array.type):
-        return [_NULL if value is None else _NAN if math.isnan(value) else value for value in array.to_pylist()]
-    # Python's own types cannot hold every instant, so these are compared as integers.
-    values: list[Any] = _as_integers(array).to_pylist()
-    return [_NULL if value is None else value for value in values] if array.null_count else values
-
-
-def _keys(table: pa.Table, names: Sequence[str]) -> list[Key]:
-    return list(zip(*(_comparable(table.column(name)) for name in names), strict=True))
-
-
-class _Side:
-    """One ordered stream: what has been read of it and not yet been merged."""
-
-    def __init__(self, reader: pa.RecordBatchReader, group: Sequence[str]) -> None:
-        self._batches = iter(reader)
-        self._names = group
-        self.table: pa.Table = reader.schema.empty_table()
-        self.groups: list[Key] = []
-        self.exhausted = False
-
-    def read(self) -> None:
-        for batch in self._batches:
-            if not batch.num_rows:
-                continue
-            more = pa.Table.from_batches([batch])
-            groups = _keys(more, self._names)
-            if any(left > right for left, right in pairwise([*self.groups[-1:], *groups])):
-                raise DataContractError(
-                    f"Rows are not ordered by {', '.join(self._names)}.",
-                    why="The object was not written by an extract, or the key of the extract has changed since.",
-                    fix="Move the object away and extract the day anew.",
-                )
-            self.table = pa.concat_tables([self.table, more])
-            self.groups += groups
-            return
-        self.exhausted = True
-
-    def require_row(self) -> None:
-        while not self.groups and not self.exhausted:
-            self.read()
-
-    def cut(self, count: int) -> tuple[pa.Table, list[Key]]:
-        table, groups = self.table.slice(0, count), self.groups[:count]
-        self.table, self.groups = self.table.slice(count), self.groups[count:]
-        return table, groups
 
 
 def merge(old: pa.RecordBatchReader, new: pa.RecordBatchReader, block: ExtractBlock) -> pa.RecordBatchReader:
@@ -126,29 +34,12 @@ def merge(old: pa.RecordBatchReader, new: pa.RecordBatchReader, block: ExtractBl
         new: Rows seen now.
         block: Names the key and the document.
     """
-    return pa.RecordBatchReader.from_batches(
-        new.schema, _merged(_Side(old, block.group), _Side(new, block.group), block)
-    )
+    return pa.RecordBatchReader.from_batches(new.schema, _merged(old, new, block))
 
 
-def _merged(old: _Side, new: _Side, block: ExtractBlock) -> Iterator[pa.RecordBatch]:
-    while True:
-        old.require_row()
-        new.require_row()
-        if not old.groups and not new.groups:
-            return
-        ends = [side.groups[-1] for side in (old, new) if not side.exhausted]
-        if not ends:
-            counts = len(old.groups), len(new.groups)
-        else:
-            # More rows of the last group may follow, so a window ends before it.
-            counts = bisect_left(old.groups, min(ends)), bisect_left(new.groups, min(ends))
-        if not any(counts):
-            for side in (old, new):
-                if not side.exhausted and side.groups[-1] == min(ends):
-                    side.read()
-            continue
-        yield from _Window(*old.cut(counts[0]), *new.cut(counts[1]), block).merged().to_batches()
+def _merged(old: pa.RecordBatchReader, new: pa.RecordBatchReader, block: ExtractBlock) -> Iterator[pa.RecordBatch]:
+    for window in windows(old, new, block.group):
+        yield from _Window(window.old, window.old_keys, window.new, window.new_keys, block).merged().to_batches()
 
 
 class _Window:
@@ -190,8 +81,8 @@ class _Window:
             return False
         keys = self._new_groups
         if self._block.group != self._block.order:
-            keys = _keys(self._new, self._block.order)
-            if _keys(self._old, self._block.order) != keys:
+            keys = keys_of(self._new, self._block.order)
+            if keys_of(self._old, self._block.order) != keys:
                 return False
         return len(set(keys)) == len(keys)
 
@@ -207,7 +98,7 @@ class _Window:
                 self._taken.append(len(old) + j)
                 j += 1
             else:
-                old_end, new_end = _group_end(old, i), _group_end(new, j)
+                old_end, new_end = group_end(old, i), group_end(new, j)
                 resolve(range(i, old_end), range(j, new_end))
                 i, j = old_end, new_end
         self._taken.extend(range(i, len(old)))
@@ -231,7 +122,7 @@ class _Window:
                 self._taken.append(len(self._old_groups) + row)
 
     def _documents(self) -> Callable[[range, range], None]:
-        old_keys, new_keys = _keys(self._old, self._block.order), _keys(self._new, self._block.order)
+        old_keys, new_keys = keys_of(self._old, self._block.order), keys_of(self._new, self._block.order)
 
         def resolve(old_rows: range, new_rows: range) -> None:
             known: defaultdict[Key, list[int]] = defaultdict(list)
@@ -247,13 +138,6 @@ class _Window:
         return resolve
 
 
-def _group_end(groups: list[Key], start: int) -> int:
-    end = start + 1
-    while end < len(groups) and groups[end] == groups[start]:
-        end += 1
-    return end
-
-
 def _digest(table: pa.Table, row: int) -> str:
     return row_digest(table.slice(row, 1).combine_chunks().to_batches()[0], 0, volatile=_VOLATILE)
 
@@ -263,12 +147,12 @@ def _same_rows(left: pa.Table, right: pa.Table) -> np.ndarray[Any, np.dtype[np.b
     same = np.ones(left.num_rows, dtype=np.bool_)
     for name in left.column_names:
         if name not in _VOLATILE:
-            same &= _same_values(_plain(left.column(name)), _plain(right.column(name)))
+            same &= _same_values(plain(left.column(name)), plain(right.column(name)))
     return same
 
 
 def _same_values(left: pa.Array, right: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    left, right = _as_integers(left), _as_integers(right)
+    left, right = as_integers(left), as_integers(right)
     if left.equals(right):
         return np.ones(len(left), dtype=np.bool_)
     try:

@@ -11,7 +11,7 @@ import psycopg2.extensions
 import pyarrow as pa
 from psycopg2 import sql
 
-from retail_medallion.bronze.block import EXTRACTED_AT, ExtractBlock, Mode
+from retail_medallion.bronze.block import DELETED, EXTRACTED_AT, ExtractBlock, Mode
 from retail_medallion.bronze.windows import Window
 from retail_medallion.errors import AccessDeniedError, MappingError, SourceSchemaError
 from retail_medallion.storage.postgres.failures import translated
@@ -113,9 +113,10 @@ def plan_extract(connection: psycopg2.extensions.connection, block: ExtractBlock
 
 def _check_columns(block: ExtractBlock, columns: Sequence[QueryColumn], where: str) -> None:
     known = {column.name: column for column in columns}
-    if EXTRACTED_AT in known:
+    added = {EXTRACTED_AT, *([DELETED] if block.mode is Mode.COMPARED else [])}
+    for name in added & known.keys():
         raise SourceSchemaError(
-            f"The extract has a column {EXTRACTED_AT!r} of its own.", where=where, fix="Rename it in a query."
+            f"The extract has a column {name!r} of its own.", where=where, fix="Rename it in a query."
         )
     for name in block.order:
         if name not in known:

@@ -1,7 +1,7 @@
 """Mapping files: grammar, guard, compiler to SQL, and column lineage."""
 
 from retail_medallion.mapping.check import Problem, check_mapping, require_valid
-from retail_medallion.mapping.compiler import CompiledBlock, compile_block
+from retail_medallion.mapping.compiler import CompiledBlock, compile_block, gone_keys, tells_what_is_gone
 from retail_medallion.mapping.engine import new_duckdb, readable, readable_schema
 from retail_medallion.mapping.grammar import Block, CodeMap, ColumnMapping, Complete, Explode, Extract, Mapping, Source
 from retail_medallion.mapping.lineage import Edge, column_lineage
@@ -23,6 +23,7 @@ __all__ = [
     "check_mapping",
     "column_lineage",
     "compile_block",
+    "gone_keys",
     "load_mapping",
     "load_mappings",
     "load_source",
@@ -33,4 +34,5 @@ __all__ = [
     "readable_schema",
     "register_macros",
     "require_valid",
+    "tells_what_is_gone",
 ]

@@ -21,6 +21,8 @@ RELATION = "bronze"
 _FREE = threading.local()
 
 EXTRACTED_AT = "_extracted_at"
+DELETED = "_deleted"
+"""Column of a compared block's objects: the row says that its key is gone, and nothing else."""
 ROW = "bronze_row"
 
 _WHERE = "where?"

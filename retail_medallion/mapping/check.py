@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from retail_medallion.errors import MappingError
-from retail_medallion.mapping.grammar import EXTRACTED_MODES, Block, ColumnMapping, Complete, Mapping, Mode
+from retail_medallion.mapping.grammar import Block, ColumnMapping, Complete, Mapping
 from retail_medallion.mapping.guard import guard
 from retail_medallion.mapping.settings import did_you_mean
 from retail_medallion.model.canonical import TECHNICAL_COLUMNS, CanonicalModel, Column, Entity
@@ -105,7 +105,7 @@ def _block(mapping: Mapping, block: Block, entity: Entity, model: CanonicalModel
             yield Problem(where, f"{entity.entity} has no column {name!r}.{near} It has: {', '.join(known)}.")
     if not block.only_keys:
         yield from _required(mapping, block, entity)
-    yield from _mode(mapping, block)
+    yield from _compared(mapping, block)
     yield from _completeness(mapping, block, entity)
 
 
@@ -146,11 +146,56 @@ def _codes(
             yield Problem(place, f"{value!r} is no canonical value of {name!r}.{near} Allowed: {listed}.")
 
 
-def _mode(mapping: Mapping, block: Block) -> Iterator[Problem]:
-    if block.extract.mode not in EXTRACTED_MODES:
-        modes = ", ".join(mode for mode in get_args(Mode) if mode in EXTRACTED_MODES)
-        where = mapping.where_block(block, "extract", "mode")
-        yield Problem(where, f"The mode {block.extract.mode!r} cannot be extracted yet. Use one of: {modes}.")
+def _compared(mapping: Mapping, block: Block) -> Iterator[Problem]:
+    """Of a row that is gone a compared block knows the key of its extract, and nothing else."""
+    if block.extract.mode != "compared":
+        return
+    complete = block.complete
+    own = f"{block.entity}/{block.name}"
+    if block.explode is None and complete is not None:
+        what = "mode compared reads the rows that differ, so that `complete` would delete those beside them: remove it."
+        yield Problem(mapping.where_block(block, "complete"), what)
+        return
+    if block.explode is not None and (complete is None or complete.seen not in {None, own}):
+        what = (
+            "A row that is gone does not say what its array held: say with `complete` which document the row is, "
+            "so that the elements go with it."
+        )
+        yield Problem(mapping.where_block(block, "explode"), what)
+        return
+    place, text = ("key", block.key_column), block.key_expression
+    if complete is not None:
+        place = ("complete", "value")
+        column = block.columns.get(complete.within)
+        text = complete.value or (column.expr if column is not None and column.expr is not None else "")
+    where = mapping.where_block(block, *place)
+    try:
+        read = guard(text, where=where, line=block.explode.alias if block.explode else None).columns
+    except MappingError:
+        # Told with the expressions.
+        return
+    known = {name.lower() for name in block.extract.key}
+    beyond = sorted(name for name in read if name.lower() not in known)
+    if beyond:
+        what = (
+            f"{', '.join(map(repr, beyond))} of a row that is gone is not known in mode compared: use the columns of "
+            f"`extract.key` alone, or add it to them. They are: {', '.join(block.extract.key)}."
+        )
+        yield Problem(where, what)
+    unread = [name for name in block.extract.key if name.lower() not in {column.lower() for column in read}]
+    if block.explode is None and unread:
+        what = (
+            f"`extract.key` tells rows apart by {', '.join(map(repr, unread))}, and the key does not: one of them gone "
+            f"would delete what the others say. Take {', '.join(map(repr, unread))} out of `extract.key`: rows of one "
+            "key are then compared together."
+        )
+        yield Problem(mapping.where_block(block, "extract", "key"), what)
+    if block.where is not None:
+        what = (
+            "In mode compared a row that no longer meets `where` is not seen as gone: where that can happen, filter in "
+            "the extract's `query`."
+        )
+        yield Problem(mapping.where_block(block, "where"), what, "warning")
 
 
 def _whole_tables(mapping: Mapping, blocks: tuple[Block, ...]) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from duckdb import Error as DuckDBError
 from sqlglot import exp
 
 from retail_medallion.errors import MappingError
-from retail_medallion.mapping.bronze_frame import EXTRACTED_AT, RELATION, ROW, BronzeColumns, Describer, Frame
+from retail_medallion.mapping.bronze_frame import DELETED, EXTRACTED_AT, RELATION, ROW, BronzeColumns, Describer, Frame
 from retail_medallion.mapping.engine import literal, quoted
 from retail_medallion.mapping.expressions import checked, typed
 from retail_medallion.mapping.grammar import Block, CodeMap, ColumnMapping, Constant, Mapping
@@ -66,7 +66,7 @@ def compile_block(
     bronze_schema: pa.Schema,
     seen_schema: pa.Schema | None = None,
 ) -> CompiledBlock:
-    """Compile one block.
+    """Compile one block; of a compared one the states, whose keys that are gone `gone_keys` makes a block of.
 
     Args:
         mapping: The mapping file.
@@ -83,6 +83,17 @@ def compile_block(
     columns = BronzeColumns.of(bronze_schema)
     with Describer(columns) as describer:
         return _Compiler(mapping, block, model.entity(block.entity), columns, describer).compile(seen_schema)
+
+
+def tells_what_is_gone(block: Block, bronze_schema: pa.Schema) -> bool:
+    """Whether some rows of a block's Bronze objects are no states, but keys that are gone."""
+    return block.extract.mode == "compared" and not block.tombstone and DELETED in bronze_schema.names
+
+
+def gone_keys(block: Block) -> Block:
+    """What the rows of a compared block that are no states make: a tombstone block of their own."""
+    nothing: dict[str, object] = {"columns": {}, "explode": None, "complete": None}
+    return block.model_copy(update={"tombstone": True, "where": DELETED, **nothing})
 
 
 @dataclass(frozen=True)
@@ -163,6 +174,11 @@ class _Compiler:
             if found != "BOOLEAN":
                 raise MappingError(f"`where` takes a condition, and {self.block.where!r} is {found}.", where=where)
             self.frame.condition = text
+        if tells_what_is_gone(self.block, self.columns.schema):
+            self.frame.used.add(DELETED)
+            # AND may look at its second operand, and that of a row about a gone key is made of NULLs.
+            otherwise = self.frame.condition or "TRUE"
+            self.frame.condition = f"CASE WHEN {RELATION}.{quoted(DELETED)} THEN FALSE ELSE {otherwise} END"
         if self.block.explode is not None:
             self._explode(self.block.explode.alias, self.block.explode.expression)
 

@@ -53,8 +53,6 @@ Constant = Annotated[bool | int | Decimal | str, PlainValidator(_constant)]
 """A value written in the file. Numbers with a point are decimals: no float is ever made of them."""
 
 WINDOWED_MODES = frozenset({"changed", "appended", "documents"})
-EXTRACTED_MODES = WINDOWED_MODES | {"snapshot", "keys"}
-"""Modes that can be extracted; a mapping of another one is refused by `check`."""
 DEFAULT_FIRST_DAY = dt.date(2024, 1, 1)
 
 
@@ -331,7 +329,7 @@ class Block(_Part):
             raise ValueError("`columns` is missing")
         if self.tombstone and self.complete:
             raise ValueError("a tombstone block covers nothing: remove `complete`")
-        if self.tombstone and self.extract.mode in {"snapshot", "keys"}:
+        if self.tombstone and self.extract.mode not in WINDOWED_MODES:
             raise ValueError(f"a tombstone block reads deletions as they happen, not in mode {self.extract.mode}")
         return self
 

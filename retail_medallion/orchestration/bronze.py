@@ -14,7 +14,6 @@ import dagster as dg
 from retail_medallion import config
 from retail_medallion.bronze.block import ExtractBlock, Mode
 from retail_medallion.bronze.extract import extract
-from retail_medallion.errors import MappingError
 from retail_medallion.mapping import Block, Mapping
 from retail_medallion.mapping import column_lineage as mapped_columns
 from retail_medallion.model import Entity
@@ -28,13 +27,6 @@ from retail_medallion.storage.s3_parquet_io_manager import S3ParquetIOManager
 
 def extract_block(block: Block) -> ExtractBlock:
     """What the mapping says about an extract, as extraction takes it."""
-    modes = [mode.value for mode in Mode]
-    if block.extract.mode not in modes:
-        raise MappingError(
-            f"The mode {block.extract.mode!r} cannot be extracted yet.",
-            where=f"block {block.name} of {block.entity}",
-            fix=f"Use one of: {', '.join(modes)}",
-        )
     return ExtractBlock(
         name=block.name,
         mode=Mode(block.extract.mode),
@@ -82,6 +74,8 @@ def bronze_asset(mapping: Mapping, entity: Entity) -> dg.AssetsDefinition:
         snapshots: SourceSnapshots = context.resources.source_snapshots
         io_manager: S3ParquetIOManager = context.resources.bronze_io_manager
         accept_drift = f"{source}/{entity.entity}" in config.accepted_drifts()
+        accept_shrink = f"{source}/{entity.entity}" in config.accepted_shrinks()
+        used = [replace(block, accept_shrink=accept_shrink) for block in (blocks if accept_drift else held)]
         store, objects = io_manager.store(key), io_manager.object_keys(key)
 
         def partitions() -> Iterator[PartitionData]:
@@ -97,7 +91,7 @@ def bronze_asset(mapping: Mapping, entity: Entity) -> dg.AssetsDefinition:
                         metadata={"mapping_version": mapping.version, "source": source, "entity": entity.entity},
                         log=context.log,
                     )
-                    for block in (blocks if accept_drift else held)
+                    for block in used
                 ]
                 # Day by day through all blocks, so that a day that is committed is committed whole.
                 for day in zip(*extracts, strict=True):

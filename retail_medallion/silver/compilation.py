@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import pyarrow as pa
 
-from retail_medallion.mapping import Block, CompiledBlock, compile_block
+from retail_medallion.mapping import Block, CompiledBlock, compile_block, gone_keys, tells_what_is_gone
 from retail_medallion.mapping import Mapping as SourceMapping
 from retail_medallion.model import CanonicalModel
 from retail_medallion.silver.bronze_rows import BronzeInput
@@ -23,6 +23,7 @@ class Compilation:
     versions: tuple[str, str]
     entity: str
     name: str
+    tombstone: bool
     schemas: tuple[bytes, ...]
     mapping: SourceMapping = field(compare=False)
     model: CanonicalModel = field(compare=False)
@@ -41,6 +42,7 @@ class Compilation:
             versions=(mapping.version, model.version),
             entity=bronze.block.entity,
             name=bronze.block.name,
+            tombstone=bronze.block.tombstone,
             schemas=tuple(one.schema.serialize().to_pybytes() for one in read),
             mapping=mapping,
             model=model,
@@ -48,6 +50,13 @@ class Compilation:
             schema=bronze.schema,
             covering=covering.schema if covering else None,
         )
+
+    def of_gone_keys(self) -> Compilation | None:
+        """The same for the rows that are no states but keys that are gone; None where there are none of that kind."""
+        if self.block.explode is not None or not tells_what_is_gone(self.block, self.schema):
+            # What an array held goes with the document that `complete` names.
+            return None
+        return replace(self, block=gone_keys(self.block), tombstone=True, covering=None)
 
 
 _REMEMBERED_BLOCKS = 256

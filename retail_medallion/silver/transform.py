@@ -11,14 +11,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from retail_medallion.errors import ConfigurationError, DataContractError
-from retail_medallion.mapping import Block, CompiledBlock
+from retail_medallion.mapping import Block, CompiledBlock, tells_what_is_gone
 from retail_medallion.mapping import Mapping as SourceMapping
 from retail_medallion.model import CanonicalModel, Entity
 from retail_medallion.silver import compilation, contest, quarantine
@@ -178,18 +178,25 @@ class _Staging:
         self, index: int, bronze: BronzeInput, wanted: compilation.Compilation, compiled: CompiledBlock
     ) -> BlockCounts:
         staged, rows_read = self._over(bronze, "bronze", compilation.staging(wanted, index), into="staged")
-        selected = rows_read
-        if bronze.block.where is not None:
-            ((counted, selected),), _ = self._over(bronze, "bronze", compiled.count)
-            rows_read = min(rows_read, counted)
-        return BlockCounts(
+        counts = BlockCounts(
             name=bronze.block.name,
             recorded=bronze.rows,
             rows_read=rows_read,
-            selected=selected,
+            selected=rows_read,
             staged=staged[0][0],
             exploded=bronze.block.explode is not None,
         )
+        if bronze.block.where is not None or tells_what_is_gone(bronze.block, bronze.schema):
+            ((counted, selected),), _ = self._over(bronze, "bronze", compiled.count)
+            counts = replace(counts, rows_read=min(rows_read, counted), selected=selected)
+        gone = wanted.of_gone_keys()
+        if gone is None:
+            return counts
+        ((_, selected),), _ = self._over(bronze, "bronze", compilation.compiled(gone).count)
+        if not selected:
+            return counts
+        staged, _ = self._over(bronze, "bronze", compilation.staging(gone, index), into="staged")
+        return replace(counts, selected=counts.selected + selected, staged=counts.staged + staged[0][0])
 
     def _covering(self, bronze: BronzeInput, seen: Mapping[str, BronzeInput]) -> BronzeInput | None:
         """The rows that name the documents a block covers, where they are another block's."""

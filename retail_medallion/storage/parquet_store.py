@@ -213,6 +213,11 @@ class ParquetStore:
                 for entry in page.get("Contents", []):
                     yield entry["Key"]
 
+    def remove(self, key: str) -> None:
+        """Remove an object; one that is not there is none to remove."""
+        with s3_errors("remove the object", self._where(key)):
+            self._client.delete_object(Bucket=self.bucket, Key=key)
+
     def write(
         self,
         key: str,

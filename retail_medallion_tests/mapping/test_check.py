@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from typing import get_args
+
 import pytest
 
 from retail_medallion.bronze.block import Mode
 from retail_medallion.errors import MappingError
 from retail_medallion.mapping import check_mapping, column_lineage, load_mappings, read_mapping, require_valid
-from retail_medallion.mapping.grammar import EXTRACTED_MODES
+from retail_medallion.mapping.grammar import Mode as MappedMode
 from retail_medallion.mapping.lineage import Edge
 from retail_medallion_tests.mapping.bronze import FILES, MODEL
 
@@ -84,18 +87,77 @@ def test_only_what_is_read_whole_covers_the_table() -> None:
     assert any("`within: table` would delete the rest" in problem and ":9:" in problem for problem in problems)
 
 
-def test_a_mode_that_cannot_be_extracted_is_reported_with_its_place() -> None:
-    text = TWO_BLOCKS.replace("MODE", "mode: compared")
-    problems = check_mapping(read_mapping(text.encode(), "shop.yml"), MODEL, expressions=False)
-    (problem,) = [problem for problem in problems if "cannot be extracted" in problem.what]
-    assert (problem.where, problem.severity) == ("shop.yml:11:35", "error")
-    assert problem.what == (
-        "The mode 'compared' cannot be extracted yet. Use one of: changed, appended, documents, snapshot, keys."
-    )
+COMPARED = """
+mapping: v1
+source: {code: shop, tenant: acme, owner: team:data, timezone: UTC, currency: EUR, country: DE, language: de}
+entities:
+  suppliers:
+    - block: firms
+      extract: {table: firms, mode: compared, key: [id]}
+      key: {supplier_id: "id"}
+      columns: {supplier_name: "name"}
+"""
+LINES = """
+  sale_items:
+    - block: lines
+      extract: {table: sales, mode: compared, key: [id]}
+      explode: {as: line, from: "doc -> '$.lines'"}
+      key: {sale_item_id: "id || '#' || (line.value ->> '$.id')"}
+      complete: {within: sale_id, value: "id"}
+      columns:
+        sale_id: "id"
+        quantity: "CAST(line.value ->> '$.q' AS DECIMAL(18,3))"
+        unit_price: "CAST(line.value ->> '$.p' AS DECIMAL(18,4))"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "words"),
+    [
+        ("", "", None, None),
+        ('"id"}', """"'s' || Id"}""", None, None),
+        ('"id"}', '"code"}', "8:26", "'code' of a row that is gone is not known.*They are: id"),
+        ("key: [id]", "key: [id, lang]", "7:52", "'lang' out of `extract.key`.*compared together"),
+        ("columns:", "complete: {within: table}\n      columns:", "9:17", "remove it"),
+        ("columns:", 'where: "name IS NOT NULL"\n      columns:', "9:14", "warning: In mode compared"),
+        ("columns:", "tombstone: true\n      columns:", "", "remove `columns`"),
+        ('columns: {supplier_name: "name"}', "tombstone: true", "", "not in mode compared"),
+    ],
+)
+def test_a_compared_block_says_of_a_row_that_is_gone_only_its_key(
+    old: str, new: str, place: str | None, words: str | None
+) -> None:
+    text = COMPARED.strip().replace(old, new, 1)
+    if place == "":
+        with pytest.raises(MappingError, match=words):
+            read_mapping(text.encode(), "shop.yml")
+        return
+    problems = [str(problem) for problem in check_mapping(read_mapping(text.encode(), "shop.yml"), MODEL)]
+    if words is None:
+        assert problems == []
+        return
+    assert any(re.search(f"(?s){words}", problem) for problem in problems), problems
+    assert any(f"shop.yml:{int(place.split(':')[0]) - 1}:" in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("", "", None),
+        ('      complete: {within: sale_id, value: "id"}\n', "", "say with `complete` which document"),
+        ('value: "id"', 'value: "code"', "'code' of a row that is gone is not known"),
+        ('value: "id"', 'value: "id", seen: suppliers/firms', "say with `complete` which document"),
+        (', value: "id"', "", None),
+    ],
+)
+def test_a_compared_block_that_explodes_names_the_document_that_goes(old: str, new: str, words: str | None) -> None:
+    text = (COMPARED.strip() + LINES).replace(old, new, 1)
+    problems = [str(problem) for problem in check_mapping(read_mapping(text.encode(), "shop.yml"), MODEL)]
+    assert (problems == []) if words is None else any(words in problem for problem in problems), problems
 
 
 def test_the_check_and_the_extraction_agree_on_the_modes() -> None:
-    assert {mode.value for mode in Mode} == EXTRACTED_MODES
+    assert {mode.value for mode in Mode} == {*get_args(MappedMode)}
 
 
 def test_a_valid_mapping_has_no_problems() -> None:

@@ -46,7 +46,7 @@ def test_an_example_expression_compiles(extract: str, column: str, expression: s
 
 
 def test_the_page_has_the_examples() -> None:
-    assert len(EXAMPLES) == PAGE.count("```yaml") == 4
+    assert len(EXAMPLES) == PAGE.count("```yaml") == 5
     assert len(EXPRESSIONS) == 12
 
 

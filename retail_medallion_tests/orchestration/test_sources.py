@@ -35,7 +35,7 @@ def broken(folder: Path, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("mode: snapshot", "mode: compared", "cannot be extracted yet"),
+        ("mode: snapshot", "mode: guessed", "guessed"),
         ("entities:", "entitys:", "entities"),
         ("  suppliers:", "  supplyers:", "Did you mean 'suppliers'?"),
         ("code: other", "code: another", "is called other.yml"),
@@ -58,18 +58,18 @@ def test_a_source_with_a_broken_mapping_does_not_stop_the_others(
 
 
 def test_when_no_mapping_can_be_used_it_is_an_error(folder: Path) -> None:
-    broken(folder, "mode: snapshot", "mode: compared")
+    broken(folder, "  suppliers:", "  supplyers:")
     (folder / "northwind.yml").unlink()
-    with pytest.raises(MappingError, match="cannot be extracted yet"):
+    with pytest.raises(MappingError, match="supplyers"):
         found_mappings()
 
 
 def test_the_check_of_all_files_reports_what_loading_leaves_out(folder: Path) -> None:
-    broken(folder, "mode: snapshot", "mode: compared")
+    broken(folder, "  suppliers:", "  supplyers:")
     result = CliRunner().invoke(main, ["mapping", "check"])
     assert result.exit_code == 1
     assert "northwind.yml: ok" in result.output
-    assert "The mode 'compared' cannot be extracted yet." in result.output
+    assert "supplyers" in result.output
 
 
 @pytest.fixture
