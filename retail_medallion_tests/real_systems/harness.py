@@ -42,6 +42,7 @@ from retail_medallion_tests.shared import database_once, once
 MODEL = load_model()
 _LOG = logging.getLogger("retail_medallion_tests.real_systems")
 Row = tuple[Any, ...]
+Query = str | sql.Composable
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,11 @@ class LoadedSystem:
         """The shipped mapping."""
         return shipped(self.system.source)
 
-    def source(self, day: int, query: str, *values: object) -> list[Row]:
+    def source(self, day: int, query: Query, *values: object) -> list[Row]:
         """Ask the system's own database, as it was on a day."""
         return _ask(self.databases[day - 1], query, *values)
 
-    def silver(self, query: str, *values: object) -> list[Row]:
+    def silver(self, query: Query, *values: object) -> list[Row]:
         """Ask the warehouse. `silver.*` is as after the last day, `day_1.*` as after the first."""
         return _ask(self.warehouse, query, *values)
 
@@ -143,7 +144,7 @@ def shipped(source: str) -> SourceMapping:
     return load_mapping(Path(str(resources.files("retail_medallion"))) / "sources" / f"{source}.yml")
 
 
-def _ask(database: FreshDatabase, query: str | sql.Composable, *values: object) -> list[Row]:
+def _ask(database: FreshDatabase, query: Query, *values: object) -> list[Row]:
     with contextlib.closing(database.connect()) as connection, connection.cursor() as cursor:
         fix_wire_settings(connection)
         cursor.execute(query, values or None)
@@ -291,6 +292,39 @@ def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
 # What every system is held to
 
 
+@dataclass(frozen=True)
+class Expectation:
+    """Independent SQL for one entity: its first column is the key, the others are called as in Silver.
+
+    Attributes:
+        entity: The entity.
+        query: The SQL.
+    """
+
+    entity: str
+    query: str
+
+    def columns(self, loaded: LoadedSystem) -> list[str]:
+        """Columns it gives beside the key."""
+        with contextlib.closing(loaded.databases[0].connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(sql.SQL("SELECT * FROM ({}) q LIMIT 0").format(sql.SQL(self.query)))
+            names = [column.name for column in cursor.description or ()]
+        assert names[0] == MODEL.entity(self.entity).key, f"{self.entity}: the key comes first"
+        return names[1:]
+
+    def only(self, loaded: LoadedSystem, columns: Sequence[str]) -> sql.Composed:
+        """The SQL with the key and some of its columns."""
+        assert set(columns) <= set(self.columns(loaded))
+        names = [sql.Identifier(name) for name in (MODEL.entity(self.entity).key, *columns)]
+        return sql.SQL("SELECT {} FROM ({}) q").format(sql.SQL(", ").join(names), sql.SQL(self.query))
+
+
+def expectations(source: str) -> dict[str, Expectation]:
+    """The independent SQL of a source by entity, from the files `<source>/<entity>.sql` beside this module."""
+    files = sorted((Path(__file__).parent / source).glob("*.sql"))
+    return {file.stem: Expectation(file.stem, file.read_text()) for file in files}
+
+
 def by_key(rows: Sequence[Row]) -> dict[str, Row]:
     """Rows of independent SQL whose first column is the key; two rows of one key are an error of that SQL."""
     found = {str(row[0]): tuple(row[1:]) for row in rows}
@@ -308,7 +342,7 @@ def assert_balanced(loaded: LoadedSystem) -> None:
             assert all(loaded.quarantined(entity, day).values()), (entity, day)
 
 
-def assert_whole(loaded: LoadedSystem, entity: str, day: int, keys: str) -> None:
+def assert_whole(loaded: LoadedSystem, entity: str, day: int, keys: Query) -> None:
     """Hold that the live rows and the quarantined ones are together exactly the keys that independent SQL gives."""
     expected = set(by_key(loaded.source(day, keys)))
     refused = set(loaded.quarantined(entity, day)) & expected
@@ -317,7 +351,7 @@ def assert_whole(loaded: LoadedSystem, entity: str, day: int, keys: str) -> None
     assert expected - live - refused == set(), f"{entity}: in the source, and neither live nor quarantined"
 
 
-def assert_equal(loaded: LoadedSystem, entity: str, day: int, columns: Sequence[str], query: str) -> int:
+def assert_equal(loaded: LoadedSystem, entity: str, day: int, columns: Sequence[str], query: Query) -> int:
     """Hold that columns of all live rows equal independent SQL that gives key and columns; how many rows there were."""
     expected, live = by_key(loaded.source(day, query)), loaded.live(entity, day, *columns)
     unequal = {key: (row, expected.get(key)) for key, row in live.items() if row != expected.get(key)}
@@ -335,7 +369,7 @@ def money_by_currency(rows: Mapping[str, Row]) -> dict[str, tuple[Decimal, ...]]
     return {currency: tuple(held) for currency, held in sums.items()}
 
 
-def assert_money(loaded: LoadedSystem, entity: str, day: int, columns: Sequence[str], query: str) -> dict[str, Any]:
+def assert_money(loaded: LoadedSystem, entity: str, day: int, columns: Sequence[str], query: Query) -> dict[str, Any]:
     """Hold that amounts are equal row by row and per currency; the sums per currency.
 
     Args:
