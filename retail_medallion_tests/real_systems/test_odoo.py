@@ -79,7 +79,7 @@ def test_money_per_currency_is_what_odoo_says(odoo: LoadedSystem):
     total = """SELECT c.name, sum(amount_total) FROM (
         SELECT currency_id, amount_total FROM sale_order WHERE state = 'sale'
         UNION ALL SELECT 1, amount_total FROM pos_order) o JOIN res_currency c ON c.id = currency_id GROUP BY 1"""
-    said = [dict(odoo.source(day, total)) for day in DAYS]
+    said: list[dict[str, Decimal]] = [dict(odoo.source(day, total)) for day in DAYS]
     assert said == [
         {"USD": Decimal("338722.97"), "EUR": Decimal("205033.68")},
         {"USD": Decimal("366518.52"), "EUR": Decimal("231066.85")},
