@@ -14,8 +14,8 @@ from retail_medallion_tests.real_systems.systems import SYSTEMS
 
 @pytest.fixture(scope="session")
 def load_real(postgres_server: EmbeddedPostgres, s3_server: EmbeddedS3) -> Callable[[str], LoadedSystem]:
-    """Loads a real system by the code of its source, unless it is loaded already."""
-    return lambda source: load_system(SYSTEMS[source], postgres_server, s3_server)
+    """Loads a real system by its name, unless it is loaded already."""
+    return lambda name: load_system(SYSTEMS[name], postgres_server, s3_server)
 
 
 @pytest.fixture(scope="session")
@@ -36,11 +36,6 @@ def saleor(load_real: Callable[[str], LoadedSystem]) -> LoadedSystem:
 @pytest.fixture(scope="session")
 def oscar(load_real: Callable[[str], LoadedSystem]) -> LoadedSystem:
     return load_real("oscar")
-
-
-@pytest.fixture(scope="session")
-def uci(load_real: Callable[[str], LoadedSystem]) -> LoadedSystem:
-    return load_real("uci")
 
 
 @pytest.fixture(scope="session")

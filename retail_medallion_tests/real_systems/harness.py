@@ -165,7 +165,7 @@ def load_system(system: RealSystem, server: EmbeddedPostgres, s3: EmbeddedS3) ->
             with _timed(seconds, f"restore {dump.stem}"):
                 restore(system, dump, database)
 
-        return database_once(server, f"real_{dump.stem}", fill)
+        return database_once(server, f"real_{dump.stem}{'_part' if system.part else ''}", fill)
 
     databases = tuple(restored(dump) for dump in dumps)
 
@@ -173,10 +173,10 @@ def load_system(system: RealSystem, server: EmbeddedPostgres, s3: EmbeddedS3) ->
         warehouse = create_database(server, prefix=f"shared_{system.source}", template=empty.name)
         with bucket_on(s3) as bucket:
             _Loader(system, warehouse, ParquetStore(s3.client(), bucket), seconds).load(databases)
-        _LOG.info("loaded %s: %s", system.source, json.dumps(seconds))
+        _LOG.info("loaded %s: %s", system.name, json.dumps(seconds))
         return {"database": warehouse.name, "seconds": seconds}
 
-    made = once(f"loaded_{system.source}", make)
+    made = once(f"loaded_{system.name}", make)
     warehouse = FreshDatabase(made["database"], server.dsn(made["database"]))
     return LoadedSystem(system, databases, warehouse, made["seconds"])
 
