@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from retail_medallion.errors import MappingError
+from retail_medallion.mapping.check_values import circles, own_parents, wrong_constants
 from retail_medallion.mapping.grammar import Block, ColumnMapping, Complete, Mapping
 from retail_medallion.mapping.guard import guard
 from retail_medallion.mapping.settings import did_you_mean
@@ -45,7 +46,11 @@ def check_mapping(mapping: Mapping, model: CanonicalModel, *, expressions: bool 
         Problems in the order of the file; empty where there is nothing to say.
     """
     problems = [*_entities(mapping, model), *_unused_codes(mapping)]
+    problems += [Problem(where, what) for where, what in circles(mapping)]
     if expressions:
+        for block in mapping.blocks:
+            if entity := model.entities.get(block.entity):
+                problems += [Problem(where, what) for where, what in own_parents(mapping, block, entity)]
         problems += [problem for block in mapping.blocks for problem in _expressions(mapping, block)]
     return sorted(problems, key=lambda problem: [int(part) for part in problem.where.rsplit(":", 2)[1:]])
 
@@ -103,6 +108,7 @@ def _block(mapping: Mapping, block: Block, entity: Entity, model: CanonicalModel
             known = [*entity.columns, *TECHNICAL_COLUMNS]
             near = did_you_mean(name, known)
             yield Problem(where, f"{entity.entity} has no column {name!r}.{near} It has: {', '.join(known)}.")
+    yield from (Problem(where, what) for where, what in wrong_constants(mapping, block, entity))
     if not block.only_keys:
         yield from _required(mapping, block, entity)
     yield from _compared(mapping, block)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 
 import duckdb
@@ -10,6 +11,17 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from retail_medallion.mapping.macros import register_macros
+
+_PARSER = threading.local()
+
+
+def parser() -> DuckDBPyConnection:
+    """A connection of this thread that only parses texts and reads constants: it has no tables, files or extensions."""
+    if not hasattr(_PARSER, "connection"):
+        _PARSER.connection = duckdb.connect(":memory:", config={"autoload_known_extensions": False})
+        _PARSER.connection.execute("SET enable_external_access = false")
+    found: DuckDBPyConnection = _PARSER.connection
+    return found
 
 
 def new_duckdb(

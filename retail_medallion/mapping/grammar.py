@@ -273,6 +273,15 @@ class ColumnMapping(_Part):
         return self
 
 
+_NAMED_TWICE = object()
+
+
+def _entity(value: Any) -> Any:
+    if value is _NAMED_TWICE:
+        raise ValueError("`entity` is the name the block stands under: remove it")
+    return value
+
+
 class Block(_Part):
     """One extract feeding one entity.
 
@@ -288,7 +297,7 @@ class Block(_Part):
         columns: Canonical column to its mapping.
     """
 
-    entity: str
+    entity: Annotated[str, BeforeValidator(_entity)]
     name: Name = Field(alias="block")
     extract: Extract
     explode: Explode | None = None
@@ -411,6 +420,4 @@ class Mapping(_Part):
 def _with_entity(block: Any, entity: str) -> Any:
     if not isinstance(block, dict):
         return block
-    if "entity" in block:
-        raise ValueError("`entity` is the name the block stands under: remove it")
-    return {**block, "entity": entity}
+    return {**block, "entity": _NAMED_TWICE if "entity" in block else entity}

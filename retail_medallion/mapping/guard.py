@@ -8,29 +8,29 @@ passed both is ever put into a statement.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from textwrap import shorten
 from typing import Any
 
-import duckdb
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 
 from retail_medallion.errors import MappingError
+from retail_medallion.mapping.constants import unreadable_constants
+from retail_medallion.mapping.engine import parser
 from retail_medallion.mapping.functions import CALLS, OPERATORS, TYPES, function_names
-from retail_medallion.mapping.settings import did_you_mean
+from retail_medallion.mapping.growth import MAXIMUM_GROWTH, MAXIMUM_PADDING, growth, paddings
+from retail_medallion.mapping.settings import did_you_mean, is_text
 
 MAXIMUM_LENGTH = 10_000
 MAXIMUM_DEPTH = 200
 
 _SHOWN = 80
 
-_PARSER = threading.local()
 _REASONS: tuple[tuple[type[exp.Expr], str], ...] = (
     (exp.Query, "a subquery: an expression sees only its own row; join in the extract's `query`"),
     (exp.Exists, "a subquery: an expression sees only its own row; join in the extract's `query`"),
@@ -91,8 +91,9 @@ def guard(
         MappingError: It does not parse, is not one scalar expression, uses what is not allowed, or names a column that
             is not there.
     """
-    if len(text) > MAXIMUM_LENGTH or "\x00" in text:
-        raise MappingError("The expression is too long or holds a NUL character.", where=where)
+    if len(text) > MAXIMUM_LENGTH or "\x00" in text or not is_text(text):
+        what = "The expression is too long, or holds a NUL character or half of one."
+        raise MappingError(what, where=where)
     try:
         # The parser is recursive, and so is everything that walks its tree.
         statements = sqlglot.parse(text, read="duckdb")
@@ -107,6 +108,9 @@ def guard(
         )
     tree = _arrows_are_json(statements[0], text, where)
     _check_tree(tree, text, where)
+    _check_growth(tree, text, where)
+    for constant in unreadable_constants(tree):
+        raise _refused(text, where, f"the constant {constant}, which cannot be read", "No row would have a value.")
     names, parts = _qualify(tree, text, where, columns, relation, line)
     guarded = Guarded(tree, frozenset(names), frozenset(parts))
     _check_with_duckdb(guarded.sql, text, where)
@@ -162,6 +166,15 @@ def _check_tree(tree: exp.Expr, text: str, where: str) -> None:
             )
         if isinstance(node, exp.JSONExtract) and not isinstance(node.expression, exp.JSONPath | exp.Literal):
             raise _refused(text, where, "a lambda arrow, or a JSON path that is no text", "Write `lambda x: ...`.")
+
+
+def _check_growth(tree: exp.Expr, text: str, where: str) -> None:
+    for width in paddings(tree):
+        shown = width.sql(dialect="duckdb")
+        raise _refused(text, where, f"the width {shown}", f"Write a whole number up to {MAXIMUM_PADDING}.")
+    if growth(tree) > MAXIMUM_GROWTH:
+        reason = f"functions inside of each other that can make more than {MAXIMUM_GROWTH} times of a value"
+        raise _refused(text, where, reason, "Compute it in the extract's `query`.")
 
 
 def _nodes(tree: exp.Expr) -> Iterator[exp.Expr]:
@@ -229,10 +242,8 @@ def _duckdb_parts(sql: str) -> set[str]:
     Raises:
         ValueError: The text is not one expression of one SELECT.
     """
-    if not hasattr(_PARSER, "connection"):
-        _PARSER.connection = duckdb.connect(":memory:", config={"autoload_known_extensions": False})
-    row = _PARSER.connection.execute("SELECT json_serialize_sql(?)", [f"SELECT ({sql}\n)"]).fetchone()
-    answer = json.loads(row[0])
+    ((answer_text,),) = parser().execute("SELECT json_serialize_sql(?)", [f"SELECT ({sql}\n)"]).fetchall()
+    answer = json.loads(answer_text)
     if answer["error"]:
         raise ValueError(answer["error_message"])
     statements = answer["statements"]

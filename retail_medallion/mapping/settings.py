@@ -32,6 +32,15 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f" Did you mean {candidates[near[0]]!r}?" if near else ""
 
 
+def is_text(value: str) -> bool:
+    """Whether a text can be written as UTF-8: half of a surrogate pair cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"must be text, not {type(value).__name__}; put it in quotes")  # noqa: TRY004 - for pydantic

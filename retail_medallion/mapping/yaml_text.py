@@ -26,6 +26,8 @@ Position = tuple[int, int]
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
+# Halves of surrogate pairs, control characters an escape can write, and marks that turn the order of what is read.
+_UNSEEN = re.compile("[\ud800-\udfff\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 _PLAIN_WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _TAGS = frozenset(
     f"tag:yaml.org,2002:{kind}"
@@ -137,13 +139,21 @@ class _Builder:
             return items
         if not isinstance(node, yaml.ScalarNode):
             raise self._fail("This is neither a value, a list nor keys and values.", node)
+        self._require_plain(node)
         return _scalar(node)
+
+    def _require_plain(self, node: yaml.ScalarNode) -> None:
+        """Refuse what nobody who reads the file would see as it is."""
+        if found := _UNSEEN.search(node.value):
+            what = f"The text holds the character U+{ord(found[0]):04X}, which cannot be seen or hides what is written."
+            raise self._fail(what, node, "Remove it.")
 
     def _mapping(self, node: yaml.MappingNode, path: Path, above: tuple[int, ...]) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise self._fail("A key must be a single word or text.", key_node)
+            self._require_plain(key_node)
             if key_node.tag == "tag:yaml.org,2002:merge":
                 raise self._fail("Merging with << is not allowed.", key_node, "Alias a whole value instead.")
             key = key_node.value
