@@ -13,6 +13,7 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
+from retail_medallion.demo.documents import DOCUMENTS
 from retail_medallion.demo.journal import JOURNAL
 from retail_medallion.demo.retailer import FIRST_DAY, Changed, Retailer, Truth, apply_changes, create_database
 from retail_medallion.embedded.postgres import EmbeddedPostgres
@@ -26,7 +27,7 @@ from retail_medallion_tests.platform import Platform, platform_on
 from retail_medallion_tests.servers import fresh_database_on
 
 NEXT_DAY = FIRST_DAY + dt.timedelta(days=1)
-RETAILERS = (JOURNAL,)
+RETAILERS = (JOURNAL, DOCUMENTS)
 
 
 def every_row(connection: psycopg2.extensions.connection, retailer: Retailer) -> dict[str, list[str]]:
