@@ -39,7 +39,7 @@ $(INSTALLED): $(BIN)/python requirements.lock pyproject.toml setup.cfg
 	fi
 	@touch $@
 
-demo: setup ## take a demo retailer through Bronze, Silver and Gold
+demo: setup ## take the demo retailers through Bronze, Silver and Gold
 	$(BIN)/retail-medallion demo
 
 dev: setup ## Dagster's UI on 127.0.0.1:3000, with embedded servers

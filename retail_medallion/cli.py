@@ -27,6 +27,7 @@ from retail_medallion.commands.shared import print_error as _print_error
 from retail_medallion.commands.shared import use_embedded_servers as _use_embedded_servers
 from retail_medallion.commands.upkeep import doctor, migrate
 from retail_medallion.commands.workbook import workbook
+from retail_medallion.demo import SOURCES
 from retail_medallion.errors import RetailMedallionError
 
 P = ParamSpec("P")
@@ -237,16 +238,24 @@ def rebuild_gold() -> None:
 
 @main.command()
 @click.option(
-    "--scale", type=click.FloatRange(min=0.001), default=1.0, show_default=True, help="Size; 1 is about 300,000 rows."
+    "--scale",
+    type=click.FloatRange(min=0.001),
+    default=1.0,
+    show_default=True,
+    help="Size of `demo`; 1 is about 300,000 rows.",
 )
-@click.option("--days", type=click.IntRange(min=15), default=90, show_default=True, help="Days of history.")
+@click.option("--days", type=click.IntRange(min=15), default=90, show_default=True, help="Days of its history.")
+@click.option(
+    "--source", "sources", multiple=True, type=click.Choice(SOURCES), help="Retailer to show; all by default."
+)
 @_plain_errors
-def demo(scale: float, days: int) -> None:
-    """Make a demo retailer's database and take its last 14 days through all layers."""
+def demo(scale: float, days: int, sources: tuple[str, ...]) -> None:
+    """Make the demo retailers' databases and take their last days through all layers."""
     _use_embedded_servers()
     from retail_medallion.demo.show import show
 
-    show(console, scale=scale, days=days)
+    limited = [source for source in SOURCES if source in (config.chosen_sources() or SOURCES)]
+    show(console, scale=scale, days=days, sources=sources or limited or SOURCES)
 
 
 @main.command()

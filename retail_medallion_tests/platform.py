@@ -37,7 +37,7 @@ SCHEMAS = ("silver", "silver_versions", "silver_quarantine", "gold")
 BOOKS = ("silver_meta.partition_state", "silver_meta.scope_seen")
 WALL_CLOCK = frozenset({"ingested_at"})
 
-_FOREIGN = ("RETAIL_", "WAREHOUSE_DB_", "DEMO_DB_", "NORTHWIND_DB_", "DB_", "DAGSTER_", "AWS_", "S3_")
+_FOREIGN = ("RETAIL_", "WAREHOUSE_DB_", "DEMO_", "NORTHWIND_DB_", "DB_", "DAGSTER_", "AWS_", "S3_")
 _RANGE_SETTINGS = ("START_DATE", "END_DATE", "DAY_OFFSET")
 
 

@@ -17,6 +17,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection, parse_dsn
 
 from retail_medallion.embedded import Servers
+from retail_medallion.embedded.environment import DATABASES
 from retail_medallion.embedded.home import Home
 from retail_medallion.embedded.postgres import EmbeddedPostgres
 from retail_medallion.embedded.processes import ProcessIdentity
@@ -103,7 +104,7 @@ def _fastest_folder() -> Path:
 def session_servers() -> Servers:
     """This session's servers, whatever the environment of the developer says."""
     named = os.environ.get(POSTGRES_VARIABLE)
-    elsewhere = dict.fromkeys(("WAREHOUSE_DB_HOST", "DEMO_DB_HOST", "DAGSTER_PG_HOST"), "elsewhere") if named else {}
+    elsewhere = {f"{group.prefix}_HOST": "elsewhere" for group in DATABASES} if named else {}
     servers = Servers(session_home(), durable=False, environ=elsewhere)
     if named:
         servers.postgres = RunningPostgres(named)

@@ -56,6 +56,15 @@ class DatabaseGroup:
 DATABASES = (
     DatabaseGroup("WAREHOUSE_DB", "WAREHOUSE_DB_NAME", "retail_warehouse", "Silver and Gold"),
     DatabaseGroup("DEMO_DB", "DEMO_DB_NAME", "retail_demo", "the demo retailer's application database"),
+    DatabaseGroup(
+        "DEMO_JOURNAL_DB", "DEMO_JOURNAL_DB_NAME", "retail_demo_journal", "the demo delicatessens' application database"
+    ),
+    DatabaseGroup(
+        "DEMO_DOCUMENTS_DB",
+        "DEMO_DOCUMENTS_DB_NAME",
+        "retail_demo_documents",
+        "the demo surf shop's application database",
+    ),
     DatabaseGroup("DAGSTER_PG", "DAGSTER_PG_DB", "retail_dagster", "Dagster's runs and events"),
 )
 

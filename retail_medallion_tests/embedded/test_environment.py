@@ -24,7 +24,7 @@ def servers():
     return session_servers().up()
 
 
-@pytest.mark.parametrize("group", ["WAREHOUSE_DB", "DEMO_DB", "DAGSTER_PG"])
+@pytest.mark.parametrize("group", ["WAREHOUSE_DB", "DEMO_DB", "DEMO_JOURNAL_DB", "DEMO_DOCUMENTS_DB", "DAGSTER_PG"])
 def test_each_database_is_reachable_with_its_variables_and_owned_by_its_role(servers, group):
     variables = environment(servers, {})
     name = variables.get(f"{group}_NAME") or variables["DAGSTER_PG_DB"]

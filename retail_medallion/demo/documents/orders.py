@@ -124,6 +124,11 @@ class Order:
     removed: datetime | None = None
     spoiled: bool = False
 
+    @property
+    def made(self) -> datetime:
+        """When the document was made."""
+        return self.at
+
     def sum(self, name: str) -> int:
         """Minor units of all lines: `amount`, `discount` or `tax`."""
         return sum(int(getattr(line, name)) for line in self.lines)

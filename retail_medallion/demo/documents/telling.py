@@ -17,6 +17,8 @@ _TABLES = ("settings", "categories", "places", "products", "customers", "promoti
 
 class _Kept(Protocol):
     @property
+    def made(self) -> datetime: ...
+    @property
     def changed(self) -> datetime: ...
     def document(self) -> Document: ...
 
@@ -34,8 +36,7 @@ def _row(key: str, document: Document, made: datetime, changed: datetime, remove
 def _rows(kept: Mapping[str, _Kept]) -> dict[tuple[object, ...], Row]:
     rows: dict[tuple[object, ...], Row] = {}
     for key, found in kept.items():
-        made = getattr(found, "made", None) or getattr(found, "at", found.changed)
-        rows[(key,)] = _row(key, found.document(), made, found.changed, getattr(found, "removed", None))
+        rows[(key,)] = _row(key, found.document(), found.made, found.changed, getattr(found, "removed", None))
     return rows
 
 
