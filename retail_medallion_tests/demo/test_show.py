@@ -16,7 +16,6 @@ from retail_medallion.embedded.postgres import EmbeddedPostgres
 from retail_medallion.embedded.s3 import EmbeddedS3
 from retail_medallion_tests.platform import Platform, platform_on, process_environment
 
-
 SOURCES = ("demo_journal", "demo_documents")
 
 
