@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from importlib import resources
 
 from psycopg2 import sql
@@ -24,6 +24,8 @@ FIRST_DAY = date(2026, 6, 29)
 """The first partition of the small retailers; it takes everything recorded before."""
 DAYS_BEFORE = 9
 DEFAULT_SEED = 1871
+VERSION = 1
+"""Goes up when the same seed begins to give other rows."""
 
 Row = Mapping[str, object]
 Stored = dict[str, dict[tuple[object, ...], Row]]
@@ -171,11 +173,6 @@ def apply_changes(
     return changed
 
 
-def noon(day: date) -> datetime:
-    """Twelve o'clock UTC."""
-    return datetime.combine(day, time(12), UTC)
-
-
 def _replace(connection: Connection, retailer: Retailer, table: str, before: Stored, after: Stored) -> Changed:
     """Take out the rows that are gone or about to be written anew."""
     gone = [key for key in before[table] if key not in after[table]]
@@ -205,7 +202,7 @@ def _write_down(connection: Connection, retailer: Retailer, seed: int, stored: S
 
 
 def _parameters(retailer: Retailer, seed: int) -> dict[str, object]:
-    return {"code": retailer.code, "version": 1, "seed": seed, "end": FIRST_DAY.isoformat()}
+    return {"code": retailer.code, "version": VERSION, "seed": seed, "end": FIRST_DAY.isoformat()}
 
 
 def _require_idle(connection: Connection) -> None:

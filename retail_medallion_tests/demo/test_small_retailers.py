@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg2
 import pytest
@@ -189,6 +190,20 @@ def test_the_same_seed_gives_the_same_rows_and_changes_lead_where_a_telling_lead
         assert every_row(connection, retailer) == first
         with pytest.raises(ConfigurationError, match="does not hold the data"):
             apply_changes(connection, retailer, day, seed=7)
+
+
+@pytest.mark.parametrize("retailer", RETAILERS, ids=lambda retailer: retailer.code)
+def test_what_happens_on_a_day_is_recorded_within_that_day(retailer: Retailer) -> None:
+    before, after = (retailer.told(day).stored for day in (FIRST_DAY, NEXT_DAY))
+    recorded = set()
+    for table, rows in after.items():
+        for row in (row for key, row in rows.items() if before[table].get(key) != row):
+            loaded_at, updated_at = row.get("loaded_at"), row.get("updated_at")
+            if isinstance(loaded_at, dt.datetime):
+                recorded.add(loaded_at.astimezone(dt.UTC).date())
+            if isinstance(updated_at, dt.datetime):
+                recorded.add(updated_at.replace(tzinfo=ZoneInfo("Australia/Sydney")).astimezone(dt.UTC).date())
+    assert recorded == {NEXT_DAY}
 
 
 @pytest.mark.parametrize("retailer", RETAILERS, ids=lambda retailer: retailer.code)
