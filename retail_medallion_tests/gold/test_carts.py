@@ -160,3 +160,16 @@ def test_an_item_is_dated_by_the_zone_of_the_source_and_else_by_its_cart(warehou
     warehouse.run_all("seoul")
     dates = {r["cart_item_id"]: r["added_date"] for r in warehouse.rows("fct_cart_item", "seoul")}
     assert dates == {"i": NEXT_DAY, "j": DAY, "k": DAY}
+
+
+def test_items_whose_cart_silver_withdrew_wait_even_where_the_table_of_carts_still_has_it(
+    warehouse: Warehouse, source: str
+) -> None:
+    warehouse.put(source, "shopping_carts", "c")
+    warehouse.put(source, "cart_items", "i", cart_id="c")
+    warehouse.run_all(source)
+    warehouse.drop(source, "shopping_carts", "c")
+    warehouse.run("fct_cart_item", source, NEXT_DAY)
+    warehouse.run_all(source, NEXT_DAY)
+    assert items_by_cart(warehouse, source) == {}
+    assert warehouse.pending(source) == {("fct_cart_item", "cart_id", "c")}

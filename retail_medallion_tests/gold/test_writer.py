@@ -112,6 +112,19 @@ def test_a_line_of_an_unknown_sale_stays_pending_until_the_sale_comes(warehouse:
     assert warehouse.pending(source) == set()
 
 
+def test_a_line_whose_sale_silver_withdrew_waits_even_where_the_table_of_sales_still_has_it(
+    warehouse: Warehouse, source: str
+) -> None:
+    warehouse.put(source, "sales", "s")
+    warehouse.put(source, "sale_items", "i", sale_id="s")
+    warehouse.run_all(source)
+    warehouse.drop(source, "sales", "s")
+    warehouse.run("fct_sale_item", source, NEXT_DAY)
+    warehouse.run_all(source, NEXT_DAY)
+    assert warehouse.rows("fct_sale_item", source) == warehouse.rows("fct_sale", source) == []
+    assert ("fct_sale_item", "sale_id", "s") in warehouse.pending(source)
+
+
 def test_a_deleted_sale_takes_its_lines_and_daily_sales_with_it_and_loosens_its_payment(
     warehouse: Warehouse, source: str
 ) -> None:

@@ -51,7 +51,7 @@ JOIN gold.fct_cart f ON f.cart_key = gold.member_key('shopping_carts', c.source_
     all_ids="SELECT DISTINCT cart_id AS id FROM silver.cart_items WHERE source_system = %(source)s",
     entity="cart_items",
     consumes=(Consumes("cart_items", "cart_id"), Consumes("shopping_carts", "cart_id")),
-    # A cart that Silver does not know yet, or knows and fct_cart has not taken up yet.
+    # A cart that Silver does not know (whatever fct_cart still has of it), or that fct_cart has not taken up yet.
     waiting="""
 SELECT 'cart_id' AS role, scope.id
 FROM {scope} scope
@@ -59,8 +59,9 @@ WHERE EXISTS (SELECT FROM silver.cart_items i
               WHERE i.source_system = %(source)s AND i.cart_id = scope.id AND NOT i.is_deleted)
   AND NOT EXISTS (SELECT FROM silver.shopping_carts c
                   WHERE c.source_system = %(source)s AND c.cart_id = scope.id AND c.is_deleted)
-  AND NOT EXISTS (SELECT FROM gold.fct_cart f
-                  WHERE f.cart_key = gold.member_key('shopping_carts', %(source)s, scope.id))
+  AND NOT EXISTS (SELECT FROM silver.shopping_carts c
+                  JOIN gold.fct_cart f ON f.cart_key = gold.member_key('shopping_carts', c.source_system, c.cart_id)
+                  WHERE c.source_system = %(source)s AND c.cart_id = scope.id)
 """,
     silver_inputs=("cart_items", "shopping_carts"),
     gold_inputs=("dim_source", "dim_date", "dim_product", "fct_cart"),

@@ -107,7 +107,7 @@ JOIN gold.fct_sale f ON f.sale_key = gold.member_key('sales', s.source_system, s
     all_ids="SELECT DISTINCT sale_id AS id FROM silver.sale_items WHERE source_system = %(source)s",
     entity="sale_items",
     consumes=(Consumes("sale_items", "sale_id"), Consumes("sales", "sale_id")),
-    # A sale that Silver does not know yet, or knows and fct_sale has not taken up yet.
+    # A sale that Silver does not know (whatever fct_sale still has of it), or that fct_sale has not taken up yet.
     waiting="""
 SELECT 'sale_id' AS role, scope.id
 FROM {scope} scope
@@ -115,7 +115,9 @@ WHERE EXISTS (SELECT FROM silver.sale_items i
               WHERE i.source_system = %(source)s AND i.sale_id = scope.id AND NOT i.is_deleted)
   AND NOT EXISTS (SELECT FROM silver.sales s
                   WHERE s.source_system = %(source)s AND s.sale_id = scope.id AND (s.is_deleted OR s.is_test))
-  AND NOT EXISTS (SELECT FROM gold.fct_sale f WHERE f.sale_key = gold.member_key('sales', %(source)s, scope.id))
+  AND NOT EXISTS (SELECT FROM silver.sales s
+                  JOIN gold.fct_sale f ON f.sale_key = gold.member_key('sales', s.source_system, s.sale_id)
+                  WHERE s.source_system = %(source)s AND s.sale_id = scope.id)
 """,
     notifies=(
         Notifies("mart_daily_sales", "sale_date"),
