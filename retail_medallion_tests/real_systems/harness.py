@@ -342,6 +342,18 @@ def assert_balanced(loaded: LoadedSystem) -> None:
             assert all(loaded.quarantined(entity, day).values()), (entity, day)
 
 
+def totals(loaded: LoadedSystem, day: int) -> tuple[int, int, int, int, int]:
+    """Rows of all entities on a day: read, filtered, accepted, rejected and superseded."""
+    counts = loaded.all_counts(day).values()
+    return (
+        sum(entity.rows_read for entity in counts),
+        sum(entity.filtered for entity in counts),
+        sum(entity.accepted for entity in counts),
+        sum(entity.rejected for entity in counts),
+        sum(entity.superseded for entity in counts),
+    )
+
+
 def assert_whole(loaded: LoadedSystem, entity: str, day: int, keys: Query) -> None:
     """Hold that the live rows and the quarantined ones are together exactly the keys that independent SQL gives."""
     expected = set(by_key(loaded.source(day, keys)))
