@@ -75,7 +75,9 @@ class SourceSnapshots(dg.ConfigurableResource):  # type: ignore[type-arg]
         return {n for n in names if selection is None or keys.asset_key(source, keys.BRONZE, n) in selection}
 
     def _close(self, source: str) -> None:
-        self._open.pop(source).__exit__(None, None, None)
+        # An asset that failed in the middle of a day may be tidied up after the resource itself.
+        if (snapshot := self._open.pop(source, None)) is not None:
+            snapshot.close()
 
 
 class Warehouse:
