@@ -6,23 +6,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 
 import pyarrow as pa
 
 from retail_medallion.bronze.block import DELETED, EXTRACTED_AT, ExtractBlock, Mode
 from retail_medallion.bronze.comparison import Comparison
-from retail_medallion.bronze.drift import FINGERPRINT, Drift, drift_since, fingerprint
+from retail_medallion.bronze.drift import FINGERPRINT, Drift, drift_since, explained, fingerprint
 from retail_medallion.bronze.evolution import check_evolution
 from retail_medallion.bronze.merge import merge
 from retail_medallion.bronze.observed import later_day_observed, was_observed
 from retail_medallion.bronze.progress import Log, Progress
 from retail_medallion.bronze.query import ExtractPlan, plan_extract
+from retail_medallion.bronze.renames import values_compared
 from retail_medallion.bronze.snapshot import SourceSnapshot
 from retail_medallion.bronze.state import COMPARED_WITH, STATE, KeptStates
 from retail_medallion.bronze.totals import ControlTotals, counting, totals_as_json
 from retail_medallion.bronze.windows import Window, window_of
-from retail_medallion.errors import DataContractError, DateRangeError
+from retail_medallion.errors import DataContractError, DateRangeError, SourceSchemaError
 from retail_medallion.storage.parquet_file import LocalParquet, workspace, write_file
 from retail_medallion.storage.parquet_store import IDENTITY_KEY, KeptObject, ObjectInfo, ParquetStore
 from retail_medallion.storage.partitioned import PartitionData, PartitionedOutput
@@ -236,13 +237,7 @@ def extract(
         raise DateRangeError(
             f"There is no partition {wanted[0]}.", where=f"block {block.name}", why=f"The first one is {first_day}."
         )
-    with snapshot.worker() as connection:
-        plan = plan_extract(connection, block)
-    drift = drift_since(store, key_of, wanted[0], _schema(plan))
-    if told := drift.entries():
-        log.info("other columns block=%s day=%s than on %s: %s", block.name, wanted[0], drift.since, told)
-        if block.reads is not None:
-            drift.require_readable(block.reads(), where=f"block={block.name} day={wanted[0]}, {key_of(wanted[0])}")
+    plan, drift = _planned(snapshot, store, block, key_of, wanted[0], log)
     states = KeptStates(store, block, key_of, log)
     run = _Extract(snapshot, store, plan, metadata, log, wanted[0], drift, states)
     if block.mode.is_windowed:
@@ -257,6 +252,34 @@ def extract(
             yield run.compared(day, key_of(day)) if block.mode is Mode.COMPARED else run.observation(day, key_of(day))
         else:
             yield run.not_observed(day, key_of(day))
+
+
+def _planned(
+    snapshot: SourceSnapshot,
+    store: ParquetStore,
+    block: ExtractBlock,
+    key_of: Callable[[date], str],
+    day: date,
+    log: Log,
+) -> tuple[ExtractPlan, Drift]:
+    """Check a block against its source, and its source against the days before."""
+    where = f"block={block.name} day={day}, {key_of(day)}"
+    drift = Drift()
+
+    def look(found: ExtractPlan) -> None:
+        nonlocal drift
+        drift = drift_since(store, key_of, day, _schema(found), partial(values_compared, connection, found))
+        if told := drift.entries():
+            log.info("other columns block=%s day=%s than on %s: %s", block.name, day, drift.since, told)
+            if block.reads is not None:
+                drift.require_readable(block.reads(), where)
+
+    try:
+        with snapshot.worker() as connection:
+            plan = plan_extract(connection, block, look=look)
+    except SourceSchemaError as error:
+        raise explained(error, store, key_of, day, where) from None
+    return plan, drift
 
 
 def extract_all(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -78,8 +78,18 @@ class ExtractPlan:
         return terms
 
 
-def plan_extract(connection: psycopg2.extensions.connection, block: ExtractBlock) -> ExtractPlan:
+def plan_extract(
+    connection: psycopg2.extensions.connection,
+    block: ExtractBlock,
+    *,
+    look: Callable[[ExtractPlan], None] | None = None,
+) -> ExtractPlan:
     """Check a block against the catalogue of its source.
+
+    Args:
+        connection: A session on the source.
+        block: What to extract.
+        look: Given the columns, with a plan of the whole table, before anything is asked of them.
 
     Raises:
         SourceSchemaError: The table, or a column of the key, does not exist, or a type cannot be used.
@@ -91,6 +101,8 @@ def plan_extract(connection: psycopg2.extensions.connection, block: ExtractBlock
         _require_readable(connection, block.table, where)
     empty = sql.Composed([_selected(block), _relation(block, None), sql.SQL(" AS extract")])
     columns = tuple(describe_query(connection, empty))
+    if look is not None:
+        look(ExtractPlan(block, columns, None))
     _check_columns(block, columns, where)
     _check_window(block, where)
     watermark_type = None

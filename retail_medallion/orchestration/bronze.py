@@ -16,6 +16,7 @@ from retail_medallion.bronze.block import ExtractBlock, Mode
 from retail_medallion.bronze.extract import extract
 from retail_medallion.mapping import Block, Mapping
 from retail_medallion.mapping import column_lineage as mapped_columns
+from retail_medallion.mapping.guard import guard
 from retail_medallion.model import Entity
 from retail_medallion.orchestration import column_lineage, keys
 from retail_medallion.orchestration.partitions import DAILY, RANGE_IN_ONE_RUN, days_asked_for
@@ -38,10 +39,24 @@ def extract_block(block: Block) -> ExtractBlock:
     )
 
 
-def _reads(mapping: Mapping, block: Block) -> frozenset[str]:
-    """Columns of the extract that its rows are found, told apart or made by."""
-    sources = {edge.source for edge in mapped_columns(mapping, block)}
-    return frozenset({*sources, *block.extract.key, *block.extract.document})
+def _reads(mapping: Mapping, block: Block) -> dict[str, str]:
+    """Columns of the extract that its rows are found, told apart or made by, each with the place that says so."""
+    places: dict[str, str] = {}
+    for edge in mapped_columns(mapping, block):
+        if edge.target == "*":
+            path: tuple[str, ...] = ("where",) if block.where is not None else ("explode",)
+        else:
+            path = ("key",) if edge.target == block.key_column else ("columns", edge.target)
+        places.setdefault(edge.source, mapping.where_block(block, *path))
+    for name in (*block.extract.key, *block.extract.document):
+        places.setdefault(name, mapping.where_block(block, "extract"))
+    for other in mapping.blocks:
+        if other.complete is not None and other.complete.value is not None:
+            named = other.complete.seen or f"{other.entity}/{other.name}"
+            where = mapping.where_block(other, "complete")
+            if named == f"{block.entity}/{block.name}":
+                places.update(dict.fromkeys(guard(other.complete.value, where=where).columns - places.keys(), where))
+    return places
 
 
 def bronze_asset(mapping: Mapping, entity: Entity) -> dg.AssetsDefinition:

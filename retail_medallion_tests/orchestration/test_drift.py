@@ -1,4 +1,4 @@
-"""The source changes the type of a column from one day to the next, and a list of keys comes with it."""
+"""The source changes its columns from one day to the next, and a list of keys comes with it."""
 
 from __future__ import annotations
 
@@ -34,11 +34,18 @@ entities:
     - block: existing
       extract: {table: public.vendors, mode: keys, key: [id]}
       key: {supplier_id: id}
+  customers:
+    - block: people
+      extract: {table: public.people, mode: compared, key: [id]}
+      key: {customer_id: id}
+      columns: {full_name: name}
 """
 
 SOURCE = """
 CREATE TABLE vendors (id integer PRIMARY KEY, label integer, changed_at timestamptz);
 INSERT INTO vendors SELECT n, 1000 + n, '2026-06-15 10:00Z' FROM generate_series(1, 40) n;
+CREATE TABLE people (id integer PRIMARY KEY, name text);
+INSERT INTO people VALUES (1, 'Ann'), (2, 'Bob');
 """
 
 
@@ -68,14 +75,22 @@ def test_a_day_is_refused_before_anything_is_written_and_taken_up_where_that_is_
                 selection = 'key:"shop/bronze/*" or key:"shop/silver/*"'
                 launch.materialise(definitions, "shop", [day], instance=platform.instance, selection=selection)
 
-            loaded = "SELECT partition_date, covered_rows FROM silver_meta.partition_state ORDER BY 1"
+            loaded = (
+                "SELECT partition_date, covered_rows FROM silver_meta.partition_state"
+                " WHERE entity = 'suppliers' ORDER BY 1"
+            )
+            customers = "SELECT customer_id, is_deleted, winner_partition FROM silver.customers ORDER BY 1"
             run(MONDAY)
             assert platform.ask(loaded) == [(MONDAY, {"existing": 40})]
 
-            change(database, "ALTER TABLE vendors ALTER COLUMN label TYPE text")
-            with pytest.raises(launch.RunFailedError, match=r"(?s)G12: column 'label'.*int32.*2026-06-15.*string"):
+            change(database, "ALTER TABLE vendors ALTER COLUMN label TYPE text; DELETE FROM people WHERE id = 1")
+            with pytest.raises(
+                launch.RunFailedError, match=r"(?s)G12: column 'label'.*integer.*2026-06-15.*text.*shop.yml"
+            ):
                 run(TUESDAY)
             assert platform.ask(loaded) == [(MONDAY, {"existing": 40})]
+            # The other entity has taken its day, with the row that went meanwhile.
+            assert platform.ask(customers) == [("1", True, TUESDAY), ("2", False, MONDAY)]
             with monkeypatch.context() as accepting:
                 accepting.setenv("RETAIL_ACCEPT_DRIFT", "shop/suppliers")
                 run(TUESDAY)

@@ -78,7 +78,10 @@ def translate(error: BaseException, where: str) -> RetailMedallionError:
         return _without_state(error, where)
     kind = _BY_STATE.get(state) or _BY_CLASS.get(state[:2], DataContractError)
     place = ", ".join([where, *_place(error)])
-    return kind(_sentence(error, state), where=place, why=f"SQLSTATE {state}", fix=_FIXES.get(kind))
+    # What PostgreSQL supposes was meant are names of its catalogue, and of no row.
+    hint = error.diag.message_hint if state[:2] == "42" else None
+    why = f"SQLSTATE {state}" + (f": {hint}" if hint else "")
+    return kind(_sentence(error, state), where=place, why=why, fix=_FIXES.get(kind))
 
 
 def sqlstate(error: BaseException) -> str | None:
