@@ -238,12 +238,13 @@ EXAMPLES = [
             "sale_items": [
                 line("1", "s", gross_amount=25),
                 line("2", "s", gross_amount=5, line_type="return"),
-                line("3", "s", gross_amount="0.05"),
+                line("3", "s", gross_amount="0.06"),
+                line("4", "s", gross_amount=7, line_type="shipping"),
             ],
         },
-        {"sale_items": [line("3", "s", gross_amount="0.04")]},
+        {"sale_items": [line("3", "s", gross_amount="0.05")]},
         expected="20.0000",
-        actual="20.0500",
+        actual="27.0600",
     ),
     Example(
         "sales.line_discounts_exceed_discount",
