@@ -16,6 +16,7 @@ from typing import Any, ParamSpec
 import click
 
 from retail_medallion import config
+from retail_medallion.commands import mapping_draft, mapping_views  # noqa: F401 - they add themselves to the group
 from retail_medallion.commands.erasure import erase
 from retail_medallion.commands.foreground import stand_in
 from retail_medallion.commands.mapping import mapping
