@@ -35,7 +35,7 @@ from retail_medallion.storage.parquet_store import ObjectInfo, ParquetStore
 from retail_medallion.storage.postgres.session import fix_wire_settings
 from retail_medallion_tests.bronze.harness import store_partition
 from retail_medallion_tests.platform import bucket_on
-from retail_medallion_tests.real_systems.systems import RealSystem, dump_file, restore
+from retail_medallion_tests.real_systems.systems import RealSystem, dump_file, play, restore
 from retail_medallion_tests.servers import FreshDatabase, create_database
 from retail_medallion_tests.shared import database_once, once
 
@@ -65,7 +65,7 @@ class Counts:
 class LoadedSystem:
     """A real system and the warehouse it was loaded into; tests share both and only read.
 
-    Days are counted from 1: day 1 is the first dump, day 2 the second.
+    Days are counted from 1: day 1 is the first dump, day 2 the second, day 3 the sequel where there is one.
 
     Attributes:
         system: The system.
@@ -89,7 +89,7 @@ class LoadedSystem:
         return _ask(self.databases[day - 1], query, *values)
 
     def silver(self, query: Query, *values: object) -> list[Row]:
-        """Ask the warehouse. `silver.*` is as after the last day, `day_1.*` as after the first."""
+        """Ask the warehouse. `silver.*` is as after the last day, `day_1.*` as after the first, and so on."""
         return _ask(self.warehouse, query, *values)
 
     def counts(self, entity: str, day: int) -> Counts:
@@ -168,6 +168,9 @@ def load_system(system: RealSystem, server: EmbeddedPostgres, s3: EmbeddedS3) ->
         return database_once(server, f"real_{dump.stem}{'_part' if system.part else ''}", fill)
 
     databases = tuple(restored(dump) for dump in dumps)
+    if system.sequel:
+        name, before = f"real_{system.name}_sequel", databases[-1].name
+        databases += (database_once(server, name, partial(play, system.sequel), template=before),)
 
     def make() -> dict[str, Any]:
         warehouse = create_database(server, prefix=f"shared_{system.source}", template=empty.name)

@@ -17,8 +17,8 @@ from psycopg2 import sql
 from retail_medallion.embedded.binaries import binary
 from retail_medallion_tests.servers import FreshDatabase
 
-FIRST, SECOND = dt.date(2026, 11, 23), dt.date(2026, 11, 24)
-"""The day on which the applications were filled, and the day after it that the tests make of the second dump."""
+FIRST, SECOND, THIRD = dt.date(2026, 11, 23), dt.date(2026, 11, 24), dt.date(2026, 11, 25)
+"""The day on which the applications were filled, the day that the tests make of the second dump, and its sequel."""
 
 # Statements of a dump that the rows do not need: indexes, keys and triggers take most of the time of a restore.
 _SECTIONS = ("--section=pre-data", "--section=data")
@@ -51,8 +51,14 @@ class RealSystem:
 
     @property
     def days(self) -> tuple[dt.date, ...]:
-        """The partition of each dump."""
-        return (FIRST, SECOND)[: len(self.dumps)]
+        """The partition of each dump, and of the sequel."""
+        return (FIRST, SECOND, THIRD)[: len(self.dumps) + bool(self.sequel)]
+
+    @property
+    def sequel(self) -> str:
+        """SQL of one more day, as the application would write it; from `sequels/<source>.sql`, where there is one."""
+        file = Path(__file__).parent / "sequels" / f"{self.source}.sql"
+        return file.read_text() if file.is_file() and not self.part else ""
 
 
 # Invoices by their last two digits, and the only three of their kind.
@@ -107,6 +113,13 @@ def restore(system: RealSystem, dump: Path, database: FreshDatabase) -> None:
         if system.pause is not None:
             put_a_night_in(connection, system.pause)
             connection.commit()
+
+
+def play(sequel: str, database: FreshDatabase) -> None:
+    """Let one more day pass in a database."""
+    with contextlib.closing(database.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(sequel)
+        connection.commit()
 
 
 def _pg_restore(dump: Path, database: FreshDatabase) -> None:
