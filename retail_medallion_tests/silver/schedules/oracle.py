@@ -14,7 +14,10 @@ from typing import Any
 
 from retail_medallion_tests.silver.schedules.shop import DAYS, FIRST
 
-ENTITIES = ("orders", "lines", "things", "members", "events")
+ENTITIES = ("orders", "lines", "things", "members", "shelves", "events")
+
+GONE = object()
+"""Stands in a compared day for the row of a key that is gone."""
 
 
 @dataclass
@@ -36,6 +39,7 @@ class Shop:
     lines: dict[int, tuple[int, Decimal | None]] = field(default_factory=dict)
     things: dict[int, str | None] = field(default_factory=dict)
     members: dict[int, tuple[str | None, date]] = field(default_factory=dict)
+    shelves: dict[int, str | None] = field(default_factory=dict)
     events: dict[int, tuple[int | None, Decimal, date]] = field(default_factory=dict)
 
 
@@ -55,7 +59,7 @@ class Version:
     deleted: bool = False
     flags: tuple[str, ...] = ()
     state: bool = True
-    """False where the day only says that the key is there."""
+    """False where the day only says that the key is there, or, where it is deleted, that it is gone."""
 
 
 @dataclass
@@ -75,6 +79,10 @@ def _within(day: date | None, partition: date) -> bool:
     return day == partition or (partition == FIRST and day < FIRST)
 
 
+def _is_tombstone(version: Version | None) -> bool:
+    return version is not None and version.deleted and not version.state
+
+
 class Oracle:
     """Follows a schedule and says at any time what has to be there."""
 
@@ -82,10 +90,14 @@ class Oracle:
         self.shop = Shop()
         self.bronze: dict[tuple[str, date], Seen] = {}
         self.silver: dict[tuple[str, date], Cell] = {}
+        self.shelves_on: dict[date, dict[int, str | None]] = {}
 
     def extract(self, entity: str, days: list[date]) -> None:
         if entity == "things":
             self._observe("things", self.shop.things, days)
+            return
+        if entity == "shelves":
+            self._compare(days)
             return
         if entity == "members":
             self._observe("cards", dict.fromkeys(self.shop.members), days)
@@ -116,6 +128,19 @@ class Oracle:
                 self.bronze[block, day] = Seen(dict(table))
             elif not self.bronze.get((block, day), Seen({}, observed=False)).observed:
                 self.bronze[block, day] = Seen({}, observed=False)
+
+    def _compare(self, days: list[date]) -> None:
+        newest, now = max(days), dict(self.shop.shelves)
+        for day in days:
+            if day != newest or any(other > newest for other in self.shelves_on):
+                self.bronze.setdefault(("shelves", day), Seen({}, observed=False))
+        if any(other > newest for other in self.shelves_on):
+            return
+        earlier = [day for day in self.shelves_on if day < newest]
+        before = self.shelves_on[max(earlier)] if earlier else {}
+        differing: dict[Any, Any] = {k: v for k, v in now.items() if k not in before or before[k] != v}
+        self.bronze["shelves", newest] = Seen(differing | dict.fromkeys(before.keys() - now.keys(), GONE))
+        self.shelves_on[newest] = now
 
     def load(self, entity: str, day: date, variant: int) -> None:
         seen = self.bronze[entity, day]
@@ -180,6 +205,13 @@ class Oracle:
         scopes = frozenset({"*"}) if cards.observed else frozenset[str]()
         return Cell(versions, rejected, scopes, (read, 0, len(versions), len(rejected), superseded))
 
+    def _shelves(self, seen: Seen, variant: int) -> Cell:  # noqa: ARG002
+        gone = {str(key): Version((None,), deleted=True, state=False) for key, v in seen.rows.items() if v is GONE}
+        rest = Seen({key: label for key, label in seen.rows.items() if label is not GONE}, observed=False)
+        cell = self._things(rest, 0)
+        counts = (len(seen.rows), 0, len(cell.versions) + len(gone), len(cell.rejected), 0)
+        return Cell({**cell.versions, **gone}, cell.rejected, frozenset(), counts)
+
     def _events(self, seen: Seen, variant: int) -> Cell:  # noqa: ARG002
         versions = {
             str(key): Version((None if order is None else str(order), points))
@@ -211,7 +243,11 @@ class Oracle:
             covering = {"*", version.business[0]} if entity == "lines" else {"*"}
             gone = [day for day, cell in cells.items() if day > sighted and cell.scopes & covering]
             deleted = version.deleted or bool(gone)
-            state[key] = (version.business, deleted, winner, min(gone) if gone else winner)
+            tombstones = [day for day, cell in cells.items() if _is_tombstone(cell.versions.get(key))]
+            if tombstones and max(tombstones) > winner:
+                state[key] = (version.business, True, max(tombstones), max(tombstones))
+            else:
+                state[key] = (version.business, deleted, winner, min(gone) if gone else winner)
         return state
 
     def findings(self) -> set[tuple[str, str, str]]:

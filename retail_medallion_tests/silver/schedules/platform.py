@@ -122,7 +122,8 @@ class Platform:
         """Empty everything. Deleting a few rows is far quicker than truncating many tables."""
         self._prefix = uuid.uuid4().hex
         self.change(
-            "DELETE FROM orders; DELETE FROM lines; DELETE FROM things; DELETE FROM members; DELETE FROM events"
+            "DELETE FROM orders; DELETE FROM lines; DELETE FROM things; DELETE FROM members; DELETE FROM shelves; "
+            "DELETE FROM events"
         )
         with self._engine.begin() as connection:
             connection.exec_driver_sql(";".join(f"DELETE FROM {table}" for table in reversed(self._tables)))

@@ -64,6 +64,14 @@ _ENTITIES = {
           member_id: {type: text, required: true, standardise: key, meaning: source key}
           label: {type: text, required: true, standardise: name, meaning: name}
     """,
+    "shelves": """
+        entity: shelves
+        description: One shelf.
+        key: shelf_id
+        columns:
+          shelf_id: {type: text, required: true, standardise: key, meaning: source key}
+          label: {type: text, required: true, standardise: name, meaning: name}
+    """,
     "events": """
         entity: events
         description: Something that happened to an order, written down once.
@@ -81,6 +89,7 @@ SCHEMA = """
     CREATE TABLE lines (id integer PRIMARY KEY, order_id integer NOT NULL, units numeric(10,3));
     CREATE TABLE things (id integer PRIMARY KEY, label text);
     CREATE TABLE members (id integer PRIMARY KEY, label text, touched_at timestamptz);
+    CREATE TABLE shelves (id integer PRIMARY KEY, label text);
     CREATE TABLE events
         (id integer PRIMARY KEY, order_id integer, points numeric(8,2), recorded_at timestamptz NOT NULL);
 """
@@ -123,6 +132,11 @@ entities:
     - block: cards
       extract: {table: members, mode: keys, key: [id]}
       key: {member_id: "id"}
+  shelves:
+    - block: shelves
+      extract: {table: shelves, mode: compared, key: [id]}
+      key: {shelf_id: "id"}
+      columns: {label: "label"}
   events:
     - block: events
       extract: {table: events, mode: appended, key: [id], watermark: recorded_at}

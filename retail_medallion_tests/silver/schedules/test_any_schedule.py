@@ -131,6 +131,17 @@ class Schedule(RuleBasedStateMachine):
             instant(day, self.stamp),
         )
 
+    @rule(key=_ids, label=st.sampled_from(["gone", "a", " b ", "", None]))
+    def change_a_shelf(self, key: int, label: str | None) -> None:
+        if label == "gone":
+            self.oracle.shop.shelves.pop(key, None)
+            self.platform.change("DELETE FROM shelves WHERE id = %s", key)
+            return
+        self.oracle.shop.shelves[key] = label
+        self.platform.change(
+            "INSERT INTO shelves VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET label = excluded.label", key, label
+        )
+
     @rule(order=st.one_of(st.none(), _ids), points=st.sampled_from(["-1.00", "2.50"]), day=_days)
     def write_an_event(self, order: int | None, points: str, day: date) -> None:
         self.event += 1
