@@ -1,4 +1,6 @@
-"""Extracts one day, changes a row, extracts it again, and prints the peak memory of the process and of Arrow in KiB.
+"""Extracts a day, changes a row, extracts again, and prints the peak memory of the process and of Arrow in KiB.
+
+Again is the same day, and in mode compared the next one.
 
 Run as a process of its own by `test_memory`, because a peak cannot be taken back.
 """
@@ -10,7 +12,7 @@ import logging
 import resource
 import sys
 import time
-from datetime import date
+from datetime import date, timedelta
 
 import boto3
 import psycopg2
@@ -34,23 +36,26 @@ def main() -> None:
     parquet_file._READ_BATCH_ROWS = 2048
     client = boto3.client("s3", **given["client"])
     store = ParquetStore(client, given["bucket"])
-    block = ExtractBlock(name="big", mode=Mode.CHANGED, key=("id",), table=given["table"], watermark="updated_at")
+    compared = given.get("mode") == Mode.COMPARED.value
+    watermark = None if compared else "updated_at"
+    mode = Mode.COMPARED if compared else Mode.CHANGED
+    block = ExtractBlock(name="big", mode=mode, key=("id",), table=given["table"], watermark=watermark)
     told = {}
-    for step in ("fresh", "merged"):
+    for step, day in (("fresh", DAY), ("merged", DAY + timedelta(days=1) if compared else DAY)):
         began = time.monotonic()
         with SourceSnapshot(lambda: psycopg2.connect(given["dsn"])) as snapshot:
             [part] = extract(
                 snapshot,
                 store,
                 block,
-                key_of=lambda day: f"{given['table']}/{day}/big.parquet",
-                days=[DAY],
+                key_of=lambda when: f"{given['table']}/{when}/big.parquet",
+                days=[day],
                 first_day=date(2025, 3, 1),
                 metadata={},
                 log=logging.getLogger("probe"),
             )
             info = store.write(
-                f"{given['table']}/{DAY}/big.parquet", part.reader(), metadata=part.metadata, replaces=part.replaces
+                f"{given['table']}/{day}/big.parquet", part.reader(), metadata=part.metadata, replaces=part.replaces
             )
         told[step] = {
             "rows": info.rows,
