@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from retail_medallion import config
 from retail_medallion.definitions import build_definitions
 from retail_medallion.embedded.home import Home
 from retail_medallion.embedded.postgres import EmbeddedPostgres
@@ -22,7 +24,10 @@ from retail_medallion.errors import ServiceUnavailableError, TransientError
 from retail_medallion.mapping import Mapping, check_mapping, load_mappings
 from retail_medallion.model import load_model
 from retail_medallion.orchestration import launch
+from retail_medallion.orchestration.io_managers import bronze_store
+from retail_medallion.reconciliation import Comparison, Rows, against_bronze, partition_states
 from retail_medallion.storage.parquet_store import ParquetStore
+from retail_medallion.storage.postgres.session import engine
 from retail_medallion_tests.platform import QUIET, Platform, days, platform_on
 from retail_medallion_tests.servers import FreshDatabase, create_database, fresh_database_on
 
@@ -167,6 +172,14 @@ class Together:
         )
         return {day for (day,) in found}
 
+    def disagreements(self, source: str) -> list[Comparison]:
+        """Where the books of Silver, the objects on S3 and what the source counted differ."""
+        with self.platform.active(), engine(config.warehouse_database()).connect() as connection:
+            states = partition_states(connection, source)
+            compared = against_bronze(bronze_store(), states, Rows(), defaultdict(Rows))
+        assert compared
+        return [one for one in compared if not one.holds]
+
     def rows_of(self, source: str) -> list[Any]:
         """What all days of a source made of it, in Silver and in Gold."""
         return [
@@ -263,6 +276,7 @@ def test_a_retailer_whose_server_goes_in_mid_backfill_keeps_nobody_and_resumes(
     assert all(disturbed.rows_of(LOST))
     assert disturbed.rows_of(LOST) == undisturbed.rows_of(LOST)
     assert disturbed.platform.digests() == undisturbed.platform.digests()
+    assert disturbed.disagreements(LOST) == []
 
 
 def _then(act: Callable[[], None], *, after: str, day: dt.date) -> Callable[..., Any]:
