@@ -50,7 +50,7 @@ def new(code: str, output: Path | None, **settings: str | None) -> None:
     for made in active:
         console.print(
             f"  {made.entity.entity:<22}{made.chosen.confidence:>4.0%}  {made.chosen.table.name},"
-            f" {len(made.columns)} columns, {len(made.open)} open points",
+            f" columns: {len(made.columns)}, open points: {len(made.open)}",
             markup=False,
         )
     for made in draft.entities:

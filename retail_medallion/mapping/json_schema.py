@@ -37,7 +37,7 @@ def json_schema(model: CanonicalModel) -> dict[str, Any]:
     Args:
         model: The canonical model, whose names it lists.
     """
-    entities = {name: _blocks(entity, model) for name, entity in model.entities.items()}
+    entities = {name: _blocks(entity) for name, entity in model.entities.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Mapping of a source to the canonical retail model",
@@ -62,6 +62,8 @@ def json_schema(model: CanonicalModel) -> dict[str, Any]:
             "extract": _extract(),
             "explode": _object(Explode, {"as": _NAME, "from": _EXPRESSION}, required=["as", "from"]),
             "rating_scale": _rating_scale(),
+            _settings_name(None): _settings(None),
+            **{_settings_name(name): _settings(codes) for name, codes in model.codes.items()},
         },
     }
 
@@ -117,9 +119,9 @@ def _rating_scale() -> dict[str, Any]:
     return {"anyOf": [{"type": "number"}, scale]}
 
 
-def _blocks(entity: Entity, model: CanonicalModel) -> dict[str, Any]:
-    columns = {column.name: _column(column, model) for column in entity if column.name != entity.key} | dict.fromkeys(
-        TECHNICAL_COLUMNS, _column(None, model)
+def _blocks(entity: Entity) -> dict[str, Any]:
+    columns = {column.name: _column(column) for column in entity if column.name != entity.key} | dict.fromkeys(
+        TECHNICAL_COLUMNS, _column(None)
     )
     scopes = [column.name for column in entity if column.delete_scope]
     complete = {
@@ -146,10 +148,21 @@ def _blocks(entity: Entity, model: CanonicalModel) -> dict[str, Any]:
     return {"type": "array", "minItems": 1, "description": entity.description, "items": block}
 
 
-def _column(column: Column | None, model: CanonicalModel) -> dict[str, Any]:
-    values: dict[str, Any] = _CONSTANT
-    if column is not None and column.codes is not None:
-        values = {"enum": [*model.codes[column.codes], UNKNOWN]}
+def _column(column: Column | None) -> dict[str, Any]:
+    """What may stand at a column; the settings themselves are written once for each code list."""
+    found = {"$ref": f"#/$defs/{_settings_name(column.codes if column else None)}"}
+    if column is None:
+        return found
+    needed = " (required)" if column.required else ""
+    return found | {"description": f"{column.meaning}; {column.type}{needed}"}
+
+
+def _settings_name(codes: str | None) -> str:
+    return "column" if codes is None else f"column_of_{codes}"
+
+
+def _settings(codes: tuple[str, ...] | None) -> dict[str, Any]:
+    values: dict[str, Any] = _CONSTANT if codes is None else {"enum": [*codes, UNKNOWN]}
     properties = {
         "expr": _EXPRESSION,
         "const": values,
@@ -164,11 +177,7 @@ def _column(column: Column | None, model: CanonicalModel) -> dict[str, Any]:
     }
     settings = _object(ColumnMapping, properties)
     settings["oneOf"] = [{"required": ["expr"]}, {"required": ["const"]}]
-    found: dict[str, Any] = {"anyOf": [_EXPRESSION, settings]}
-    if column is not None:
-        needed = " (required)" if column.required else ""
-        found["description"] = f"{column.meaning}; {column.type}{needed}"
-    return found
+    return {"anyOf": [_EXPRESSION, settings]}
 
 
 def _object(part: type, properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:

@@ -142,11 +142,13 @@ class _Hiding:
         used: Source columns the mapping uses.
         sources: Source columns that are hidden.
         columns: Silver columns that are hidden.
+        contacts: Addresses are hidden in every other text too.
     """
 
     used: frozenset[str]
     sources: frozenset[str]
     columns: frozenset[str]
+    contacts: bool
 
     @classmethod
     def of(cls, entity: Entity, compiled: CompiledBlock, *, personal_data: bool) -> _Hiding:
@@ -159,16 +161,16 @@ class _Hiding:
             for column in entity
             if column.standardise in _FREE_TEXTS and compiled.lineage.get(column.name, frozenset()) & sources
         }
-        return cls(used, sources, frozenset(personal | made_of_them))
+        return cls(used, sources, frozenset(personal | made_of_them), not personal_data)
 
     def source(self, rows: pa.Table, index: int) -> dict[str, str | None]:
         (batch,) = rows.slice(index, 1).combine_chunks().to_batches()
         values: dict[str, Any] = json.loads(raw_json(batch, masked=True, hidden=self.sources))
-        return {name: _text(value) for name, value in values.items() if name in self.used and name != EXTRACTED_AT}
+        return {name: self._text(value) for name, value in values.items() if name in self.used and name != EXTRACTED_AT}
 
     def silver(self, row: dict[str, Any]) -> dict[str, str | None]:
         return {
-            name: HIDDEN if name in self.columns and value is not None else _text(value)
+            name: HIDDEN if name in self.columns and value is not None else self._text(value)
             for name, value in row.items()
             if name not in _NOT_SHOWN and (value is not None or name in _ALWAYS_SHOWN)
         }
@@ -176,15 +178,14 @@ class _Hiding:
     def reasons(self, text: str) -> Iterator[Reason]:
         for reason in json.loads(text):
             column, value = str(reason.get("column")), reason.get("value")
-            shown = HIDDEN if column in self.columns and value is not None else _text(value)
+            shown = HIDDEN if column in self.columns and value is not None else self._text(value)
             yield Reason(str(reason["rule"]), column, str(reason["message"]), shown)
 
-
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, bytes):
-        return value.hex()
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str).strip('"')
-    masked = mask_card_numbers(text)
-    return mask_contacts(masked) if "@" in masked else masked
+    def _text(self, value: Any) -> str | None:
+        if value is None:
+            return None
+        if isinstance(value, bytes):
+            return value.hex()
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str).strip('"')
+        masked = mask_card_numbers(text)
+        return mask_contacts(masked) if self.contacts and "@" in masked else masked

@@ -96,4 +96,5 @@ def test_every_entity_and_column_has_its_meaning() -> None:
             if column.name != entity.key:
                 assert column.meaning in block["columns"]["properties"][column.name]["description"]
     status = entities["sales"]["items"]["properties"]["columns"]["properties"]["status"]
-    assert "completed" in status["anyOf"][1]["properties"]["const"]["enum"]
+    settings = SCHEMA["$defs"][status["$ref"].rpartition("/")[2]]
+    assert "completed" in settings["anyOf"][1]["properties"]["const"]["enum"]
