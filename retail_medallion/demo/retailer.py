@@ -24,7 +24,7 @@ FIRST_DAY = date(2026, 6, 29)
 """The first partition of the small retailers; it takes everything recorded before."""
 DAYS_BEFORE = 9
 DEFAULT_SEED = 1871
-VERSION = 1
+VERSION = 2
 """Goes up when the same seed begins to give other rows."""
 
 Row = Mapping[str, object]

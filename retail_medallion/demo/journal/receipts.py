@@ -67,6 +67,7 @@ class Payment:
         amount: Grosze handed over; below zero where they are handed back.
         change: Grosze given back at once.
         at: When.
+        of: Number of the payment that is handed back, or nothing.
     """
 
     number: int
@@ -74,6 +75,7 @@ class Payment:
     amount: int
     change: int
     at: datetime
+    of: int | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,9 @@ class Receipt:
         for payment in self.payments:
             amount = "" if self._is_spoiled(payment) else comma(payment.amount)
             loaded = self.loaded if payment.at == self.at or self.void_loaded is None else self.void_loaded
-            yield self._row("P", str(payment.number), payment.at, loaded, payment.tender, amount, comma(payment.change))
+            of = None if payment.of is None else str(payment.of)
+            paid = (payment.tender, amount, comma(payment.change), of)
+            yield self._row("P", str(payment.number), payment.at, loaded, *paid)
         if self.voided is not None and self.void_loaded is not None:
             yield self._row("V", "0", self.voided, self.void_loaded, self.cashier)
 
@@ -184,6 +188,7 @@ class Receipt:
                     f"{self.doc}/{payment.number}",
                     {
                         "transaction_type": "refund" if payment.amount < 0 else "payment",
+                        "parent_transaction_id": None if payment.of is None else f"{self.doc}/{payment.of}",
                         "payment_method_id": payment.tender,
                         "amount": exact(abs(payment.amount)),
                         "change_amount": exact(payment.change),

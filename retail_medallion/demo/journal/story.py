@@ -116,7 +116,7 @@ class Story:
             return
         at = _moment(day, 7, 0)
         back = [
-            Payment(len(first.payments) + 1 + n, paid.tender, paid.change - paid.amount, 0, at)
+            Payment(len(first.payments) + 1 + n, paid.tender, paid.change - paid.amount, 0, at, of=paid.number)
             for n, paid in enumerate(first.payments)
         ]
         self._rewrite(
