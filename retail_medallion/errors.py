@@ -52,6 +52,10 @@ class MappingError(PermanentError):
     """A mapping file is malformed, names something that does not exist, or breaks a rule of the grammar."""
 
 
+class WorkbookError(PermanentError):
+    """A workbook cannot be read safely, or asks for changes that cannot be taken back into the mapping files."""
+
+
 class ModelError(PermanentError):
     """The canonical model contradicts itself."""
 

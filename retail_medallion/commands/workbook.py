@@ -5,6 +5,9 @@ What belongs here: arguments and printing. What does not: sheets, the file forma
 
 from __future__ import annotations
 
+import difflib
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +18,7 @@ from retail_medallion.commands.shared import console, plain_errors
 
 if TYPE_CHECKING:
     from retail_medallion.model import CanonicalModel
+    from retail_medallion.workbook.importing import Import
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -36,6 +40,74 @@ def export(sources: tuple[str, ...], output: Path) -> None:
     inputs = gather(_files(sources), _model())
     output.write_bytes(make(inputs))
     console.print(f"{output}: {', '.join(inputs.mappings)}", markup=False)
+
+
+@workbook.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only tell what would change in the files.")
+@plain_errors
+def import_(file: Path, *, dry_run: bool) -> None:
+    """Take the changes of a workbook back into the mapping files: all of them, or none."""
+    from retail_medallion.workbook.importing import write
+
+    result = _plan(file)
+    for edit in result.edits:
+        click.echo(f"{edit.cell}: {edit.key.replace(chr(31), '/')}: {edit.title}: {edit.old!r} -> {edit.new!r}")
+    _stop_at_remarks(result)
+    for warning in result.warnings:
+        click.echo(f"{warning} (warning)")
+    for path, content in result.after.items():
+        for line in _difference(path, result.before[path], content) if dry_run else ():
+            click.echo(line)
+    if not dry_run:
+        write(result)
+    done = ", ".join(str(path) for path in result.after) or "nothing"
+    click.echo(f"{'Would change' if dry_run else 'Changed'}: {done} ({len(result.edits)} cells)")
+
+
+@workbook.command()
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@plain_errors
+def check(file: Path | None) -> None:
+    """Check that a workbook could be taken back as it is, without a change. Writes nothing.
+
+    Without a file, one is made from the mapping files, twice, and taken back: for continuous integration.
+    """
+    if file is not None:
+        result = _plan(file)
+    else:
+        from retail_medallion.workbook.checking import made_twice
+
+        result = made_twice(_files(()), _model())
+    for edit in result.edits:
+        click.echo(f"{edit.cell}: differs from the mapping file: {edit.new!r}, there {edit.old!r}")
+    _stop_at_remarks(result)
+    if result.edits:
+        sys.exit(1)
+    click.echo("ok: the workbook says what the mapping files say")
+
+
+def _plan(file: Path) -> Import:
+    from retail_medallion.workbook.exporting import gather
+    from retail_medallion.workbook.importing import plan
+    from retail_medallion.workbook.read import MAXIMUM_BYTES
+
+    with file.open("rb") as stream:
+        content = stream.read(MAXIMUM_BYTES + 1)
+    return plan(content, gather(_files(()), _model(), with_history=False))
+
+
+def _stop_at_remarks(result: Import) -> None:
+    for remark in result.remarks:
+        click.echo(str(remark), err=True)
+    if result.remarks:
+        click.echo(f"{len(result.remarks)} remarks: nothing was written.", err=True)
+        sys.exit(1)
+
+
+def _difference(path: Path, before: bytes, after: bytes) -> Iterator[str]:
+    old, new = (content.decode("utf-8-sig").splitlines() for content in (before, after))
+    return difflib.unified_diff(old, new, f"{path.name} now", f"{path.name} afterwards", lineterm="", n=1)
 
 
 def _files(sources: tuple[str, ...]) -> list[Path]:

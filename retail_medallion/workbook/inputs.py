@@ -123,11 +123,10 @@ class Inputs:
 
     @cached_property
     def rows(self) -> Mapping[str, tuple[MapRow, ...]]:
-        """Entity to the rows of its sheet; entities the model does not know come last."""
-        named = [entity for mapping in self.mappings.values() for entity in mapping.entities]
+        """Entity of the model to the rows of its sheet."""
         return {
             entity: tuple(row for mapping in self.mappings.values() for row in map_rows(mapping, entity, self.model))
-            for entity in dict.fromkeys([*self.model.entities, *named])
+            for entity in self.model.entities
         }
 
     @cached_property

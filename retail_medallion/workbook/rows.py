@@ -98,7 +98,7 @@ _TECHNICAL_MEANINGS = {
 
 def map_rows(mapping: SourceMapping, entity: str, model: CanonicalModel) -> Iterator[MapRow]:
     """The rows of one source in the sheet of an entity: those of a block stand together, in the order of the model."""
-    targets = model.entities[entity].columns if entity in model.entities else {}
+    targets = model.entities[entity].columns
     for block in mapping.entities.get(entity, ()):
         names = [block.key_column]
         if not block.only_keys:

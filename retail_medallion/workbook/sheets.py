@@ -21,7 +21,11 @@ FIRST_ROW = 4
 """Row of the first data row, counted from 1: title, purpose and headers come before it."""
 
 META = "_meta"
+"""The hidden sheet of fingerprints."""
 LISTS = "_lists"
+"""The hidden sheet that drop-downs read."""
+
+_FIRST_DAY = dt.date(1899, 12, 30)
 
 
 @dataclass(frozen=True)
@@ -144,13 +148,14 @@ def rows_of(columns: Sequence[Column], key: Sequence[str], values: Sequence[Sequ
 
 def join_key(parts: Sequence[str]) -> str:
     """One text out of the values a row is found by."""
-    return "\x1f".join(parts)
+    return "\x1f".join(text_of(part) for part in parts)
 
 
 def text_of(value: Value) -> str:
     """The value as text, the same for a cell that was written and for one that is read.
 
-    Line ends are those of Unix, because programs change them when they save; numbers have no zeros at the end.
+    Line ends are those of Unix, because programs change them when they save; numbers have no zeros at the end, and
+    days are numbers, as they are in the file.
     """
     if value is None:
         return ""
@@ -159,7 +164,7 @@ def text_of(value: Value) -> str:
     if isinstance(value, str):
         return value.replace("\r\n", "\n").replace("\r", "\n")
     if isinstance(value, dt.date):
-        return value.isoformat()
+        return str((value - _FIRST_DAY).days)
     return format(Decimal(value).normalize(), "f")
 
 

@@ -107,7 +107,12 @@ def meta_sheet(sheets: Iterable[Sheet]) -> Sheet:
     """The fingerprints of all cells, row by row, and whether each may be changed."""
     rows = [Row(("", "version", VERSION), "version")]
     for sheet in sheets:
-        rows.append(Row((sheet.name, "columns", "\n".join(sheet.titles)), f"{sheet.name}/columns"))
+        rows.append(
+            Row(
+                (sheet.name, "columns", "\n".join((sheet.purpose, "\x1f".join(sheet.key), *sheet.titles))),
+                f"{sheet.name}/columns",
+            )
+        )
         for row in sheet.rows:
             prints = "".join(
                 ("+" if column.editable and column.title not in row.locked else "-") + fingerprint(text_of(value))

@@ -7,6 +7,13 @@ from retail_medallion.workbook.inputs import Inputs
 from retail_medallion.workbook.sheets import Sheet
 
 
+def editable_sheets(inputs: Inputs) -> tuple[Sheet, ...]:
+    """The sheets people may change cells of, without what is only shown there."""
+    _, choices = codes.hidden_lists(inputs)
+    maps_ = maps.map_sheets(inputs, choices, gold.GoldTargets({}), maps.blocks_sheet(inputs))
+    return (*maps_, codes.code_maps_sheet(inputs, codes.code_lists_sheet(inputs)))
+
+
 def sheets_of(inputs: Inputs) -> tuple[Sheet, ...]:
     """Make every sheet, but for the one that remembers what was written."""
     lists, choices = codes.hidden_lists(inputs)

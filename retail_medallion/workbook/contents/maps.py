@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from retail_medallion.model import CanonicalModel, Entity
-from retail_medallion.model.canonical import TECHNICAL_COLUMNS
+from retail_medallion.model import Entity
 from retail_medallion.workbook import rows as cells
 from retail_medallion.workbook.contents import names
 from retail_medallion.workbook.contents.codes import CodeMapChoices
@@ -85,7 +82,7 @@ BLOCK_COLUMNS = (
 
 def map_sheet(entity: str, inputs: Inputs, choices: CodeMapChoices, gold: GoldTargets, blocks: Sheet) -> Sheet:
     """The sheet of one entity: every target column of every block of every source."""
-    declared = inputs.model.entities.get(entity)
+    declared = inputs.model.entities[entity]
     changed = {change.map_id: change for change in reversed(inputs.changes)}
     rows = []
     for row in inputs.rows[entity]:
@@ -94,8 +91,7 @@ def map_sheet(entity: str, inputs: Inputs, choices: CodeMapChoices, gold: GoldTa
         rows.append(_row(row, declared, inputs, choices, gold, blocks, last))
     return Sheet(
         names.map_sheet(entity, inputs.model),
-        f"{declared.description if declared else 'An entity the model does not have.'} "
-        "Yellow cells may be changed; `retail-medallion workbook import` takes them back.",
+        f"{declared.description} Yellow cells may be changed; `retail-medallion workbook import` takes them back.",
         MAP_COLUMNS,
         tuple(rows),
         frozen=4,
@@ -106,7 +102,7 @@ def map_sheet(entity: str, inputs: Inputs, choices: CodeMapChoices, gold: GoldTa
 
 def _row(
     row: MapRow,
-    entity: Entity | None,
+    entity: Entity,
     inputs: Inputs,
     choices: CodeMapChoices,
     gold: GoldTargets,
@@ -136,7 +132,7 @@ def _row(
         **shown,
         "other settings": other_settings(row),
         "standardiser": target.standardise if target else "",
-        "DQ rules": ", ".join(rules_of_column(entity, row.column)) if entity else "",
+        "DQ rules": ", ".join(rules_of_column(entity, row.column)),
         "Gold targets": ", ".join(gold.of(row.block.entity, row.column)),
         "example source value": example,
         "example Silver value": result,
@@ -189,7 +185,7 @@ def blocks_sheet(inputs: Inputs) -> Sheet:
             extract, complete = block.extract, block.completeness
             values: tuple[Value, ...] = (
                 code,
-                Link(block.entity, names.map_sheet(block.entity, inputs.model)),
+                names.link_to_map(block.entity, inputs.model),
                 block.name,
                 extract.table or extract.query,
                 extract.mode,
@@ -223,16 +219,6 @@ def place(where: str) -> str:
     return f"{file.replace(chr(92), '/').rsplit('/', 1)[-1]}:{line}"
 
 
-def is_technical(name: str) -> bool:
-    """Whether a target column is one that every entity has."""
-    return name in TECHNICAL_COLUMNS
-
-
 def map_sheets(inputs: Inputs, choices: CodeMapChoices, gold: GoldTargets, blocks: Sheet) -> tuple[Sheet, ...]:
     """The sheets of all entities, in the order of the model."""
     return tuple(map_sheet(entity, inputs, choices, gold, blocks) for entity in inputs.rows)
-
-
-def names_of_maps(model: CanonicalModel, entities: Mapping[str, object]) -> tuple[str, ...]:
-    """Names of the mapping sheets."""
-    return tuple(names.map_sheet(entity, model) for entity in entities)

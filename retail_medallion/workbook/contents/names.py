@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from retail_medallion.model import CanonicalModel
+from retail_medallion.workbook.sheets import Link
 
 READ_ME = "00 Read me"
 INDEX = "01 Index"
@@ -28,7 +29,15 @@ LONGEST = 31
 
 
 def map_sheet(entity: str, model: CanonicalModel) -> str:
-    """Name of the mapping sheet of an entity."""
-    known = list(model.entities)
-    number = FIRST_MAP + (known.index(entity) if entity in known else len(known))
-    return f"{number} Map {entity}"[:LONGEST]
+    """Name of the mapping sheet of an entity of the model."""
+    return f"{FIRST_MAP + list(model.entities).index(entity)} Map {entity}"[:LONGEST]
+
+
+def link_to_map(entity: str, model: CanonicalModel) -> Link | str:
+    """The name of an entity, leading to its sheet where the model has it."""
+    return Link(entity, map_sheet(entity, model)) if entity in model.entities else entity
+
+
+def is_map(sheet: str) -> bool:
+    """Whether a name is that of a mapping sheet."""
+    return sheet[:2].isdigit() and sheet[2:7] == " Map "

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from retail_medallion.mapping import Block
 from retail_medallion.model import Column as ModelColumn
 from retail_medallion.model import Entity
 from retail_medallion.model.canonical import TECHNICAL_COLUMNS
 from retail_medallion.workbook.contents import names
-from retail_medallion.workbook.contents.maps import is_technical, place
+from retail_medallion.workbook.contents.maps import place
 from retail_medallion.workbook.inputs import Inputs
 from retail_medallion.workbook.rows import EDITABLE
 from retail_medallion.workbook.sheets import Column, Link, Row, Sheet, Value, join_key, rows_of
@@ -142,7 +142,9 @@ def read_me(inputs: Inputs) -> Sheet:
         ("Model version", inputs.model.version),
         ("Last change of the mapping files", inputs.commit or "not known"),
     )
-    return Sheet(names.READ_ME, "Start here.", README_COLUMNS, rows_of(README_COLUMNS, ("topic",), topics))
+    return Sheet(
+        names.READ_ME, "Start here.", README_COLUMNS, rows_of(README_COLUMNS, ("topic",), topics), key=("topic",)
+    )
 
 
 def index(inputs: Inputs, sheets: Sequence[Sheet]) -> Sheet:
@@ -210,7 +212,7 @@ def source_tables_sheet(inputs: Inputs) -> Sheet:
             facts = inputs.block_facts(code, block)
             values: tuple[Value, ...] = (
                 code,
-                Link(block.entity, names.map_sheet(block.entity, inputs.model)),
+                names.link_to_map(block.entity, inputs.model),
                 block.name,
                 block.extract.table or block.extract.query,
                 block.extract.mode,
@@ -282,7 +284,6 @@ def canonical_sheet(inputs: Inputs) -> Sheet:
         values += [
             (link, technical, type_, "no", "every entity has it", *[None] * 9)
             for technical, type_ in TECHNICAL_COLUMNS.items()
-            if is_technical(technical)
         ]
     return Sheet(
         names.CANONICAL,
@@ -314,8 +315,3 @@ def _described(column: ModelColumn, entity: Entity) -> tuple[Value, ...]:
         column.maximum,
         "personal" if column.pii else None,
     )
-
-
-def by_name(sheets: Sequence[Sheet]) -> Mapping[str, Sheet]:
-    """Sheets by their name."""
-    return {sheet.name: sheet for sheet in sheets}
