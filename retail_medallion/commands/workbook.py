@@ -6,19 +6,23 @@ What belongs here: arguments and printing. What does not: sheets, the file forma
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import psycopg2
 
 from retail_medallion import config
 from retail_medallion.commands.shared import console, plain_errors
+from retail_medallion.errors import RetailMedallionError
 
 if TYPE_CHECKING:
     from retail_medallion.model import CanonicalModel
     from retail_medallion.workbook.importing import Import
+    from retail_medallion.workbook.inputs import Facts
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -31,13 +35,18 @@ def workbook() -> None:
 @workbook.command()
 @click.option("--source", "sources", multiple=True, help="Source to show; all that have a mapping file by default.")
 @click.option("--output", type=_FILE, default=Path("mapping.xlsx"), show_default=True, help="The workbook to write.")
+@click.option("--without-examples", is_flag=True, help="Ask neither Bronze nor the warehouse.")
 @plain_errors
-def export(sources: tuple[str, ...], output: Path) -> None:
-    """Write the mapping files as a workbook. Needs no database."""
+def export(sources: tuple[str, ...], output: Path, *, without_examples: bool) -> None:
+    """Write the mapping files as a workbook.
+
+    Needs no database. Where variables name Bronze and the warehouse, it shows types, values and examples from them.
+    """
     from retail_medallion.workbook.exporting import export as make
     from retail_medallion.workbook.exporting import gather
 
-    inputs = gather(_files(sources), _model())
+    files = _files(sources)
+    inputs = gather(files, _model(), {} if without_examples else _facts(files))
     output.write_bytes(make(inputs))
     console.print(f"{output}: {', '.join(inputs.mappings)}", markup=False)
 
@@ -108,6 +117,38 @@ def _stop_at_remarks(result: Import) -> None:
 def _difference(path: Path, before: bytes, after: bytes) -> Iterator[str]:
     old, new = (content.decode("utf-8-sig").splitlines() for content in (before, after))
     return difflib.unified_diff(old, new, f"{path.name} now", f"{path.name} afterwards", lineterm="", n=1)
+
+
+def _facts(files: list[Path]) -> dict[str, Facts]:
+    """What real runs told, of the sources that had one; a server that cannot be reached is said and left out."""
+    from retail_medallion.mapping import load_source
+    from retail_medallion.storage.postgres.session import connection_to
+    from retail_medallion.workbook.inputs import Facts
+    from retail_medallion.workbook.run_facts import run_facts, with_warehouse
+
+    def tell(what: str) -> None:
+        click.echo(f"left empty: {what}", err=True)
+
+    found: dict[str, Facts] = {}
+    mappings = [load_source(file) for file in files]
+    if os.environ.get("S3_BUCKET_NAME"):
+        from retail_medallion.orchestration.io_managers import bronze_store
+
+        prefix = os.environ.get("S3_PREFIX", "").strip("/")
+        for mapping in mappings:
+            try:
+                found[mapping.source.code] = run_facts(mapping, _model(), bronze_store(), prefix, tell)
+            except RetailMedallionError as error:
+                tell(f"examples of {mapping.source.code}: {error.what}")
+    if os.environ.get("WAREHOUSE_DB_HOST"):
+        try:
+            with connection_to(config.warehouse_database()) as connection:
+                for mapping in mappings:
+                    code = mapping.source.code
+                    found[code] = with_warehouse(found.get(code, Facts()), code, connection)
+        except (RetailMedallionError, psycopg2.Error) as error:
+            tell(f"figures of the warehouse ({type(error).__name__})")
+    return found
 
 
 def _files(sources: tuple[str, ...]) -> list[Path]:

@@ -56,7 +56,7 @@ class Facts:
     Attributes:
         examples: Map id to an example of the source's values and of the value in Silver; personal data masked.
         blocks: (entity, block) to what Bronze holds.
-        code_values: (code map, source value) to the rows that had it in Silver's quarantine and flags.
+        code_values: (code map, source value) to the rows of the newest load that have it.
         first_day: First partition loaded.
         last_day: Last partition loaded.
         rows: Entity to its rows in Silver, deleted ones not counted.

@@ -10,7 +10,7 @@ from pathlib import Path
 import openpyxl
 from openpyxl.worksheet.worksheet import Worksheet
 
-from retail_medallion.model import load_model
+from retail_medallion.model import CanonicalModel, load_model
 from retail_medallion.workbook.contents.book import editable_sheets
 from retail_medallion.workbook.exporting import gather
 from retail_medallion.workbook.importing import Import, plan
@@ -19,6 +19,14 @@ from retail_medallion.workbook.sheets import FIRST_ROW
 from retail_medallion.workbook.write import write_workbook
 
 MODEL = load_model()
+
+
+def small_model(*entities: str) -> CanonicalModel:
+    """The canonical model with some of its entities only."""
+    kept = {name: MODEL.entities[name] for name in entities}
+    lists = {column.codes for entity in kept.values() for column in entity if column.codes}
+    return CanonicalModel(kept, {name: MODEL.codes[name] for name in MODEL.codes if name in lists}, MODEL.version)
+
 
 MAPPING = """\
 # The retailer's orders, as of spring.
@@ -57,7 +65,8 @@ entities:
       columns: {full_name: "name", email: mail, city: "town"}  # one line
 """
 
-SALES, CUSTOMERS = "21 Map sales", "12 Map customers"
+SMALL = small_model("customers", "sales")
+CUSTOMERS, SALES = "10 Map customers", "11 Map sales"
 
 
 @dataclass(frozen=True)
@@ -65,26 +74,27 @@ class Shop:
     """A folder with one mapping file."""
 
     file: Path
+    model: CanonicalModel = SMALL
 
     @property
     def inputs(self) -> Inputs:
         """What the folder says now."""
-        return gather([self.file], MODEL, with_history=False)
+        return gather([self.file], self.model, with_history=False)
 
     def book(self, facts: Mapping[str, Facts] | None = None) -> bytes:
         """A workbook of the sheets that may be changed."""
-        return write_workbook(editable_sheets(gather([self.file], MODEL, facts, with_history=False)))
+        return write_workbook(editable_sheets(gather([self.file], self.model, facts, with_history=False)))
 
     def plan(self, content: bytes) -> Import:
         """What taking a workbook back would do."""
         return plan(content, self.inputs)
 
 
-def shop(folder: Path, text: str | bytes = MAPPING) -> Shop:
+def shop(folder: Path, text: str | bytes = MAPPING, model: CanonicalModel | None = None) -> Shop:
     """Write a mapping file."""
     file = folder / "acme.yml"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return Shop(file)
+    return Shop(file, model or SMALL)
 
 
 def saved_by_another_program(content: bytes, change: Callable[[openpyxl.Workbook], None]) -> bytes:

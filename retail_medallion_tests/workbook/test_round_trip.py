@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,12 +16,14 @@ from retail_medallion.mapping.check import check_mapping
 from retail_medallion.workbook.contents.book import editable_sheets
 from retail_medallion.workbook.importing import plan, write
 from retail_medallion.workbook.inputs import Inputs
-from retail_medallion.workbook.merge import merge
 from retail_medallion.workbook.read import Cell, read_workbook
 from retail_medallion.workbook.rows import EDITABLE, SETTINGS, shown
 from retail_medallion.workbook.sheets import FIRST_ROW
 from retail_medallion.workbook.write import write_workbook
-from retail_medallion_tests.workbook.books import MODEL
+from retail_medallion_tests.workbook.books import small_model
+
+MODEL = small_model("suppliers")
+"""One entity is enough for a law about cells, and makes the workbook small."""
 
 COLUMNS = [name for name in MODEL.entities["suppliers"].columns if name != "supplier_id"]
 EXPRESSIONS = st.sampled_from(
@@ -120,7 +123,8 @@ def mapping_files(draw: st.DrawFn) -> bytes:
 
     lines = [
         "mapping: v1",
-        "source: {code: acme, tenant: acme, owner: data@acme.example, timezone: UTC, currency: EUR, country: DE, language: de}",
+        "source: {code: acme, tenant: acme, owner: data@acme.example, timezone: UTC, currency: EUR, country: DE,",
+        "         language: de}",
     ]
     words = draw(
         st.dictionaries(st.sampled_from(["1", "2", "a", "ä ö", "*", "no"]), st.sampled_from(["x", "y: z"]), min_size=1)
@@ -176,10 +180,13 @@ def inputs_of(file: Path, content: bytes) -> Inputs:
     return Inputs({"acme": load_mapping(file)}, MODEL)
 
 
-COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
+COMMON: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+}
 
 
-@settings(max_examples=60, **COMMON)
+@settings(max_examples=40, **COMMON)
 @given(content=mapping_files())
 def test_what_is_written_and_taken_back_unchanged_changes_no_byte(file: Path, content: bytes) -> None:
     inputs = inputs_of(file, content)
@@ -191,13 +198,13 @@ def test_what_is_written_and_taken_back_unchanged_changes_no_byte(file: Path, co
     assert file.read_bytes() == content
 
 
-@settings(max_examples=80, **COMMON)
+@settings(max_examples=60, **COMMON)
 @given(content=mapping_files(), data=st.data())
 def test_edits_change_what_they_say_and_nothing_else(file: Path, content: bytes, data: st.DataObject) -> None:
     inputs = inputs_of(file, content)
     sheets = editable_sheets(inputs)
     book: dict[str, Any] = dict(read_workbook(write_workbook(sheets)))
-    sheet = next(sheet for sheet in sheets if sheet.name == "24 Map suppliers")
+    sheet = next(sheet for sheet in sheets if sheet.name == "10 Map suppliers")
     cells = dict(book[sheet.name])
     wanted: dict[str, dict[str, str]] = {row.map_id: row.cells() for row in inputs.rows["suppliers"]}
     rows = data.draw(st.lists(st.sampled_from(range(len(sheet.rows))), min_size=1, max_size=3, unique=True))
@@ -213,7 +220,7 @@ def test_edits_change_what_they_say_and_nothing_else(file: Path, content: bytes,
 
     result = plan_of(book, inputs)
     if result.remarks:
-        # Only an emptied block, or a file that cannot be changed in place, may keep an edit out; nothing is written then.
+        # Only an emptied block may keep an edit out; nothing is written then.
         assert result.after == {}
         assert all("columns" in remark.what for remark in result.remarks), result.remarks
         return
@@ -236,9 +243,7 @@ def test_edits_change_what_they_say_and_nothing_else(file: Path, content: bytes,
 
 def plan_of(book: dict[str, Any], inputs: Inputs) -> Any:
     """The plan of a workbook that was read already."""
-    from unittest import mock
-
-    with mock.patch("retail_medallion.workbook.importing.read_workbook", lambda _: book):
+    with mock.patch("retail_medallion.workbook.importing.read_workbook", return_value=book):
         return plan(b"", inputs)
 
 
@@ -251,7 +256,6 @@ def test_the_generated_files_are_mappings() -> None:
     def every_one(content: bytes) -> None:
         mapping = read_mapping(content)
         checked.append(len(check_mapping(mapping, MODEL)))
-        assert merge is not None
 
     every_one()
     assert len(checked) >= 20

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from retail_medallion.mapping import CodeMap
 from retail_medallion.mapping import Mapping as SourceMapping
 from retail_medallion.model import CanonicalModel
 from retail_medallion.workbook.contents import names
-from retail_medallion.workbook.inputs import Inputs
+from retail_medallion.workbook.inputs import Facts, Inputs
 from retail_medallion.workbook.sheets import FIRST_ROW, LISTS, Choice, Column, Link, Row, Sheet, join_key, rows_of
 
 SOURCE, MAP, VALUE, CANONICAL = "source", "code map", "source value", "canonical value"
@@ -22,7 +23,7 @@ MAP_COLUMNS = (
     Column(VALUE, 26, mono=True, note="* stands for all values not listed."),
     Column("code list", 24, mono=True),
     Column(CANONICAL, 26, editable=True, mono=True, note="Clear it to take the value out of the map."),
-    Column("rows without a translation", 14, note="Rows of Silver whose value the map lacks, at the last load."),
+    Column("rows at the last load", 12, note="Rows of the newest load that have the value."),
     Column("used by", 60, wrap=True),
 )
 
@@ -59,6 +60,13 @@ def _used_by(mapping: SourceMapping) -> dict[str, str]:
     return {code: ", ".join(dict.fromkeys(places)) for code, places in found.items()}
 
 
+def unlisted(code_map: CodeMap, name: str, facts: Facts) -> list[str]:
+    """Values found in the data that a code map neither lists nor takes with `*`."""
+    if code_map.otherwise is not None:
+        return []
+    return sorted(value for of, value in facts.code_values if of == name and value not in code_map.values)
+
+
 def code_lists_sheet(inputs: Inputs) -> Sheet:
     """The canonical vocabularies."""
     used: dict[str, list[str]] = {}
@@ -92,17 +100,17 @@ def code_maps_sheet(inputs: Inputs, lists: Sheet) -> Sheet:
     rows = []
     for code, mapping in inputs.mappings.items():
         kinds, used = lists_of_maps(mapping, inputs.model), _used_by(mapping)
-        missing = inputs.facts_of(code).code_values
+        counted = inputs.facts_of(code).code_values
         for name, code_map in mapping.codes.items():
             known = dict(code_map.values)
             if code_map.otherwise is not None:
                 known[OTHERWISE] = code_map.otherwise
-            unmapped = sorted(value for of, value in missing if of == name and value not in known)
+            unmapped = unlisted(code_map, name, inputs.facts_of(code))
             for value in (*known, *unmapped):
                 kind = kinds.get(name, "")
                 at = offered.get(kind)
                 link = Link(kind, at.sheet, at.first) if at else None
-                seen = missing.get((name, value))
+                seen = counted.get((name, value))
                 values = (code, name, value, link, known.get(value), seen, used.get(name, ""))
                 rows.append(
                     Row(

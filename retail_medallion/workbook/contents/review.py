@@ -6,6 +6,7 @@ from retail_medallion.mapping import Mapping as SourceMapping
 from retail_medallion.mapping import check_mapping
 from retail_medallion.model import Entity
 from retail_medallion.workbook.contents import names
+from retail_medallion.workbook.contents.codes import unlisted
 from retail_medallion.workbook.contents.maps import place
 from retail_medallion.workbook.inputs import Inputs
 from retail_medallion.workbook.rows import MapRow
@@ -143,9 +144,11 @@ def open_points_sheet(inputs: Inputs) -> Sheet:
             (code, f"check: {problem.severity}", place(problem.where), problem.what)
             for problem in check_mapping(mapping, inputs.model)
         ]
-        for (code_map, value), rows in sorted(inputs.facts_of(code).code_values.items()):
-            what = f"{rows} rows have the value {value!r}, which the code map does not list."
-            found.append((code, "unmapped code", Link(code_map, names.CODE_MAPS), what))
+        facts = inputs.facts_of(code)
+        for name, code_map in mapping.codes.items():
+            for value in unlisted(code_map, name, facts):
+                what = f"{facts.code_values[name, value]} rows have the value {value!r}, which the map does not list."
+                found.append((code, "unmapped code", Link(name, names.CODE_MAPS), what))
     for row in (row for rows in inputs.rows.values() for row in rows):
         if remark := _open(row):
             sheet = names.map_sheet(row.block.entity, inputs.model)
