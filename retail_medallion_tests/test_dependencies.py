@@ -23,6 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "sql_lineage": set(),
     "gold": {"errors", "storage", "model", "sql_lineage"},
     "report": {"gold"},
+    "workbook": {"errors", "storage", "model", "mapping", "bronze", "silver", "gold"},
     "reconciliation": {"errors", "storage", "model", "silver", "gold"},
     "embedded": {"errors"},
     "onboarding": {"errors", "storage", "model", "mapping", "bronze", "silver"},

@@ -29,7 +29,7 @@ from retail_medallion.workbook.merge import Edit, Remark, by_row, merge
 from retail_medallion.workbook.read import read_workbook
 from retail_medallion.workbook.rows import EXPRESSION, SETTINGS, entered
 from retail_medallion.workbook.write import shortened
-from retail_medallion.workbook.yaml_edit import YamlText
+from retail_medallion.workbook.yaml_edit import YamlText, rendered
 
 _BOM = b"\xef\xbb\xbf"
 Path_ = tuple[str | int, ...]
@@ -156,7 +156,8 @@ class _SourceImport:
         index = self._mapping.entities[entity].index(block)
         head: Path_ = ("entities", entity, index)
         changes = {SETTINGS[edit.title]: entered(edit.new, edit.title) for edit in edits}
-        self._guard(block, edits)
+        if not self._allowed(block, edits):
+            return
         if column == block.key_column:
             self._key((*head, "key", column), changes, edits)
             return
@@ -232,11 +233,18 @@ class _SourceImport:
             raise MappingError("There are no keys and values here.", where=".".join(str(part) for part in path))
         return at
 
-    def _guard(self, block: Block, edits: list[Edit]) -> None:
+    def _allowed(self, block: Block, edits: list[Edit]) -> bool:
+        """Whether each text may stand in a mapping file, and each expression passes the guard."""
         line = block.explode.alias if block.explode else None
+        refused = len(self._result.remarks)
         for edit in edits:
-            if edit.title == EXPRESSION and edit.new:
-                guard(edit.new, where=edit.cell, line=line)
+            try:
+                read_yaml(f"text: {rendered(edit.new)}".encode(), edit.cell)
+                if edit.title == EXPRESSION and edit.new:
+                    guard(edit.new, where=edit.cell, line=line)
+            except MappingError as error:
+                self._refuse(edit.cell, error)
+        return len(self._result.remarks) == refused
 
     def _check(self, mapping: SourceMapping) -> None:
         """Refuse what the check says about the new file and did not say about the old one."""

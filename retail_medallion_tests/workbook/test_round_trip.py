@@ -36,7 +36,11 @@ EXPRESSIONS = st.sampled_from(
         "coalesce(a,\n  b)",
     ]
 )
-TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1, max_size=12) | st.sampled_from(
+UNSEEN = "".join(map(chr, [*range(9), 11, 12, *range(14, 32), 127, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]))
+"""A mapping file may not hold them."""
+TEXTS = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters=UNSEEN), min_size=1, max_size=12
+) | st.sampled_from(
     [
         "=1+1",
         "a: b",
@@ -49,7 +53,6 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_si
         "x\r\ny",
         " padded ",
         "\ttab",
-        "\x07",
         "true",
         "1.50",
         "😀",
