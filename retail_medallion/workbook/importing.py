@@ -249,10 +249,15 @@ class _SourceImport:
     def _check(self, mapping: SourceMapping) -> None:
         """Refuse what the check says about the new file and did not say about the old one."""
         known = {problem.what for problem in check_mapping(self._mapping, self._model)}
+        places = {
+            mapping.where(*path, *setting): cell
+            for path, cell in self._cells.items()
+            for setting in [(), *((name,) for name in SETTINGS.values())]
+        }
         for problem in check_mapping(mapping, self._model):
             if problem.what in known:
                 continue
-            cell = next((cell for path, cell in self._cells.items() if mapping.where(*path) == problem.where), None)
+            cell = places.get(problem.where)
             if problem.severity == "warning":
                 self._result.warnings.append(f"{cell or problem.where}: {problem.what}")
             else:
