@@ -17,7 +17,7 @@ STATUSES = ("draft", "reviewed", "approved")
 
 MAP_COLUMNS = (
     Column(MAP_ID, 16, note="Names the row. It never changes."),
-    Column("source", 12),
+    Column("source", 18),
     Column("block", 16, note="The extract that feeds the entity; leads to its row in the sheet of blocks."),
     Column("target column", 25, mono=True),
     Column("target type", 15, mono=True),
@@ -61,7 +61,7 @@ MAP_COLUMNS = (
 )
 
 BLOCK_COLUMNS = (
-    Column("source", 12),
+    Column("source", 18),
     Column("entity", 22),
     Column("block", 18),
     Column("from", 60, wrap=True, mono=True, note="Table of the source, or the query with its joins."),

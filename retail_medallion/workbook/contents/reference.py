@@ -26,7 +26,7 @@ INDEX_COLUMNS = (
     Column("without status", 10),
 )
 SOURCE_COLUMNS = (
-    Column("source", 14),
+    Column("source", 18),
     Column("tenant", 14),
     Column("owner", 28),
     Column("time zone", 20),
@@ -46,7 +46,7 @@ SOURCE_COLUMNS = (
     Column("mapping version", 19, mono=True),
 )
 TABLE_COLUMNS = (
-    Column("source", 12),
+    Column("source", 18),
     Column("entity", 22),
     Column("block", 18),
     Column("table or query", 60, wrap=True, mono=True),
