@@ -72,6 +72,7 @@ def empty_tables(digests: dict[str, str]) -> set[str]:
     return {table for table, digest in digests.items() if digest.startswith("0 ") and table.split(".")[1] in must}
 
 
+@pytest.mark.slow
 def test_shuffled_days_repeated_give_what_a_range_gives(new_platform: NewPlatform, loaded: Platform):
     expected = loaded.digests()
     assert not empty_tables(expected)

@@ -79,6 +79,7 @@ def lines_of(platform: Platform, order: int) -> int:
     return int(count)
 
 
+@pytest.mark.slow
 def test_orders_that_changed_again_between_two_extracts_of_a_run_keep_their_lines(
     platform: Platform, source: FreshDatabase
 ):

@@ -76,6 +76,7 @@ def test_a_daily_run_and_a_re_run_of_the_day_before_give_what_a_run_from_scratch
     assert {t: here[t] for t in facts} == {t: there[t] for t in facts}
 
 
+@pytest.mark.slow
 def test_silver_and_gold_made_anew_from_bronze_are_what_they_were(new_platform_for, source):
     platform: Platform = new_platform_for(source)()
     platform.materialise([YESTERDAY])
