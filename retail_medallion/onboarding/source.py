@@ -128,14 +128,12 @@ class Source:
             AccessDeniedError: The table may not be read.
             MappingError: The block has no way to tell the rows of a day.
         """
-        known = {mode.value for mode in Mode}
         extract = block.extract
         return plan_extract(
             self.connection,
             ExtractBlock(
                 name=block.name,
-                # What cannot be extracted yet has the columns a snapshot has.
-                mode=Mode(extract.mode if extract.mode in known else "snapshot"),
+                mode=Mode(extract.mode),
                 key=extract.key,
                 table=extract.table,
                 query=extract.query,
