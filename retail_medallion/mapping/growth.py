@@ -44,7 +44,10 @@ def paddings(tree: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def _factor(node: exp.Expr) -> int:
-    if isinstance(node, exp.Replace | exp.RegexpReplace):
+    if isinstance(node, exp.RegexpReplace):
+        # A pattern that matches nothing puts the replacement between all characters and keeps them.
+        return 1 + _length(node.args.get("replacement"))
+    if isinstance(node, exp.Replace):
         return _length(node.args.get("replacement"))
     if isinstance(node, exp.ArrayToString):
         return _length(node.expression)

@@ -27,6 +27,8 @@ MAXIMUM_UNPACKED = 300_000_000
 MAXIMUM_RATIO = 200
 MAXIMUM_CELLS = 3_000_000
 MAXIMUM_SHEETS = 200
+MAXIMUM_ROWS = 1_048_576
+"""Of a sheet, as the file format has it."""
 
 _RATIO_FROM = 1_000_000
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -146,7 +148,7 @@ class _Archive:
         found: dict[tuple[int, int], Cell] = {}
         at = 0
         for row in self._elements(part, "row"):
-            at = int(row.get("r") or at + 1)
+            at = _row_number(row.get("r"), at, sheet)
             column = -1
             for element in row:
                 if _tag(element) != "c":
@@ -170,6 +172,14 @@ class _Archive:
             raise WorkbookError("The file is no workbook.", why=f"it has no part {part!r}")
         with self._archive.open(part) as stream:
             yield from _complete(stream, tag)
+
+
+def _row_number(told: str | None, before: int, sheet: str) -> int:
+    if told is None:
+        return before + 1
+    if not told.isdecimal() or not 1 <= (at := int(told)) <= MAXIMUM_ROWS:
+        raise WorkbookError(f"The sheet has a row {told[:20]!r}.", where=sheet, why=f"rows are 1 to {MAXIMUM_ROWS}")
+    return at
 
 
 def _complete(stream: IO[bytes], tag: str) -> Iterator[Element]:

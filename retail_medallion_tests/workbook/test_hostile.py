@@ -179,3 +179,10 @@ def test_fingerprints_that_were_changed_do_not_open_locked_cells(acme: Shop) -> 
     result = acme.plan(rewritten(acme.book(), unlock))
     assert any("cannot be changed here" in remark.what for remark in result.remarks)
     assert result.after == {}
+
+
+@pytest.mark.parametrize("number", ["900000000000", "0", "-1", "x", "1e3", ""])
+def test_rows_that_no_sheet_has_are_refused(book: bytes, number: str) -> None:
+    sheet = f'<worksheet><sheetData><row r="{number}"><c r="A1" t="str"><v>a</v></c></row></sheetData></worksheet>'
+    with pytest.raises(WorkbookError, match="has a row"):
+        read_workbook(with_part(book, "xl/worksheets/sheet1.xml", sheet))

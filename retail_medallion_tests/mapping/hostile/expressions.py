@@ -144,6 +144,7 @@ BOMBS = [
     ("lpad(a, 1000 * 1000 * 1000, '0')", "the width"),
     (nested(lambda x: f"replace({x}, 'a', 'aaaaaaaaaa')", 9), "inside of each other"),
     (nested(lambda x: f"regexp_replace({x}, '.', 'xxxxxxxxxx', 'g')", 5), "inside of each other"),
+    (nested(lambda x: f"regexp_replace({x}, '', 'x', 'g')", 40), "inside of each other"),
     (nested(lambda x: f"replace({x}, 'x', b)", 3), "inside of each other"),
     (nested(lambda x: f"minor({x}, 'EUR')", 6), "inside of each other"),
     (nested(lambda x: f"tr({x}, 'en')", 6), "inside of each other"),

@@ -67,6 +67,8 @@ QUERIES = [
     ("select * from dblink('dbname=x', 'select 1') as t(a integer)", "dblink()"),
     ("select rolname, rolpassword from pg_authid", "belongs to the server"),
     ("select * from pg_catalog.pg_shadow", "belongs to the server"),
+    ("select * from pg_stats", "belongs to the server"),
+    ("select datname from pg_database", "belongs to the server"),
     ("select * from information_schema.columns", "belongs to the server"),
     ("select * from pg_stat_activity", "belongs to the server"),
     ("select nextval('orders_id_seq')", "nextval()"),
