@@ -15,7 +15,7 @@ from textwrap import shorten
 from typing import Any
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 
@@ -28,8 +28,14 @@ from retail_medallion.mapping.settings import did_you_mean, is_text
 
 MAXIMUM_LENGTH = 10_000
 MAXIMUM_DEPTH = 200
+MAXIMUM_NESTING = 20
+"""Brackets and CASEs inside of each other. sqlglot's parser takes about 25 Python frames for each; a limit of our own
+makes the answer the same however deep the caller stands already."""
 
 _SHOWN = 80
+
+_OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
+_CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
 
 _REASONS: tuple[tuple[type[exp.Expr], str], ...] = (
     (exp.Query, "a subquery: an expression sees only its own row; join in the extract's `query`"),
@@ -95,13 +101,14 @@ def guard(
         what = "The expression is too long, or holds a NUL character or half of one."
         raise MappingError(what, where=where)
     try:
-        # The parser is recursive, and so is everything that walks its tree.
+        if _nesting(text) > MAXIMUM_NESTING:
+            raise _too_deep(where)
         statements = sqlglot.parse(text, read="duckdb")
     except SqlglotError as error:
         first = str(error).splitlines()[0].replace("\x1b[4m", "").replace("\x1b[0m", "")
         raise MappingError(f"The expression {_shown(text)} does not parse.", where=where, why=first) from None
     except RecursionError:
-        raise MappingError("The expression is nested too deeply.", where=where, fix="Compute it in `query`.") from None
+        raise _too_deep(where) from None
     if len(statements) != 1 or statements[0] is None:
         raise MappingError(
             f"{_shown(text)} is not one expression.", where=where, why="a semicolon, or nothing but spaces"
@@ -115,6 +122,18 @@ def guard(
     guarded = Guarded(tree, frozenset(names), frozenset(parts))
     _check_with_duckdb(guarded.sql, text, where)
     return guarded
+
+
+def _nesting(text: str) -> int:
+    deepest = level = 0
+    for token in Dialect.get_or_raise("duckdb").tokenize(text):
+        level += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
+        deepest = max(deepest, level)
+    return deepest
+
+
+def _too_deep(where: str) -> MappingError:
+    return MappingError("The expression is nested too deeply.", where=where, fix="Compute it in `query`.")
 
 
 def _shown(text: str) -> str:

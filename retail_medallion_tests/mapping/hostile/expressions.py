@@ -144,7 +144,9 @@ BOMBS = [
     ("lpad(a, 1000 * 1000 * 1000, '0')", "the width"),
     (nested(lambda x: f"replace({x}, 'a', 'aaaaaaaaaa')", 9), "inside of each other"),
     (nested(lambda x: f"regexp_replace({x}, '.', 'xxxxxxxxxx', 'g')", 5), "inside of each other"),
-    (nested(lambda x: f"regexp_replace({x}, '', 'x', 'g')", 40), "inside of each other"),
+    (nested(lambda x: f"regexp_replace({x}, '', 'x', 'g')", 20), "inside of each other"),
+    (nested(lambda x: f"upper({x})", 21), "nested too deeply"),
+    (nested(lambda x: f"CASE WHEN a = 'x' THEN {x} END", 21), "nested too deeply"),
     (nested(lambda x: f"replace({x}, 'x', b)", 3), "inside of each other"),
     (nested(lambda x: f"minor({x}, 'EUR')", 6), "inside of each other"),
     (nested(lambda x: f"tr({x}, 'en')", 6), "inside of each other"),
@@ -152,7 +154,10 @@ BOMBS = [
     (nested(lambda x: f"key({x}, 'b')", 20), "inside of each other"),
     (nested(lambda x: f"to_json({x})", 20), "inside of each other"),
     (nested(lambda x: f"json_array({x}, 1)", 20), "inside of each other"),
-    (nested(lambda x: f"list_extract(list_transform([{x}], lambda x: x || x), 1)", 12), "inside of each other"),
+    (
+        nested(lambda x: f"list_extract(list_transform([{x}], lambda x: x || x || x || x || x), 1)", 6),
+        "inside of each other",
+    ),
     (nested(lambda x: f"array_to_string(string_split({x}, ''), 'aaaaaaaaaa')", 5), "inside of each other"),
 ]
 SPELLING = [
