@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Literal
 
 from retail_medallion.errors import ModelError
@@ -54,7 +54,9 @@ class FindingRule:
     @property
     def version(self) -> str:
         """Hash of all its findings depend on besides the rows: another one means that all are found anew."""
-        meaning = (self, relations.LIVE, relations.KNOWN, relations.minor_unit_function(), statements.FIND)
+        # A set is written in another order by each process.
+        own = [sorted(part) if isinstance(part, frozenset) else part for part in astuple(self)]
+        meaning = (own, relations.LIVE, relations.KNOWN, relations.minor_unit_function(), statements.FIND)
         return hashlib.sha256(repr(meaning).encode()).hexdigest()[:16]
 
 
