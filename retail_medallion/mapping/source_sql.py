@@ -13,6 +13,8 @@ from sqlglot import Token, TokenType
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import TokenError
 
+from retail_medallion.mapping.source_clock import OTHER_ROWS, refuse_clock
+
 MAXIMUM_LENGTH = 50_000
 
 _COMMENT = "has a comment: write it as a YAML comment above, because more SQL is put around this text"
@@ -28,20 +30,24 @@ _WAYS_OUT: tuple[tuple[re.Pattern[str], str], ...] = (
 _OPENING, _CLOSING = TokenType.L_PAREN, TokenType.R_PAREN
 _WRITES = frozenset({"insert", "update", "delete", "merge"})
 _LOCKS = frozenset({"update", "share", "no", "key"})
-_CLOCK_WORDS = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
-_CLOCK_AND_CHANCE = frozenset(
+_CHANCE = frozenset(
     {
-        "now", "clock_timestamp", "statement_timestamp", "transaction_timestamp", "timeofday",
-        "random", "random_normal", "setseed", "gen_random_uuid", "gen_random_bytes", "uuidv4", "uuidv7",
+        "random", "random_normal", "normal_rand", "setseed", "array_sample", "array_shuffle",
+        "gen_random_uuid", "gen_random_bytes", "gen_salt", "uuidv4", "uuidv7",
         "uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4",
-        "txid_current", "txid_current_snapshot", "nextval", "currval", "lastval", "setval",
+        "txid_current", "txid_current_if_assigned", "txid_current_snapshot", "mxid_age",
+        "nextval", "currval", "lastval", "setval",
     }
 )  # fmt: skip
 _BEYOND_ROWS = frozenset(
     {
-        "set_config", "current_setting", "version", "query_to_xml", "query_to_xmlschema", "query_to_xml_and_xmlschema",
-        "table_to_xml", "cursor_to_xml", "schema_to_xml", "database_to_xml", "database_to_xmlschema", "ts_stat",
-        "inet_server_addr", "inet_client_addr",
+        "set_config", "current_setting", "version", "ts_stat",
+        "inet_server_addr", "inet_server_port", "inet_client_addr", "inet_client_port",
+        *(
+            f"{what}_to_{form}"
+            for what in ("query", "table", "cursor", "schema", "database")
+            for form in ("xml", "xmlschema", "xml_and_xmlschema")
+        ),
     }
 )  # fmt: skip
 _BEYOND_ROWS_PREFIX = ("pg_", "lo_", "dblink", "file_fdw")
@@ -108,6 +114,7 @@ def _tokens(value: Any) -> list[Token]:
         raise ValueError(_COMMENT)
     _match_parentheses(tokens)
     _refuse_what_is_no_reading(tokens)
+    refuse_clock(tokens)
     return tokens
 
 
@@ -131,8 +138,8 @@ def _refuse_what_is_no_reading(tokens: list[Token]) -> None:
         quoted = token.token_type is TokenType.IDENTIFIER
         if not quoted:
             _refuse_keyword(word, before)
-        if called and word in _CLOCK_AND_CHANCE:
-            raise ValueError(f"calls {word}(): the same day would give other rows when it is read again")
+        if called and word in _CHANCE:
+            raise ValueError(f"calls {word}(): {OTHER_ROWS}; make it a column of the source")
         if called and (word in _BEYOND_ROWS or word.startswith(_BEYOND_ROWS_PREFIX)):
             raise ValueError(f"calls {word}(): a mapping reads rows of tables, and nothing else of the server")
         if _is_catalogue(word):
@@ -140,10 +147,8 @@ def _refuse_what_is_no_reading(tokens: list[Token]) -> None:
 
 
 def _refuse_keyword(word: str, before: Token | None) -> None:
-    if word in _CLOCK_WORDS:
-        raise ValueError(f"reads the clock ({word}): the same day would give other rows when it is read again")
     if word == "tablesample":
-        raise ValueError("takes a sample (TABLESAMPLE): the same day would give other rows when it is read again")
+        raise ValueError(f"takes a sample (TABLESAMPLE): {OTHER_ROWS}; read all of them")
     if word == "into":
         raise ValueError("writes a table (INTO): a mapping only reads")
     if word in _WRITES and before is not None and before.token_type in {_OPENING, _CLOSING}:

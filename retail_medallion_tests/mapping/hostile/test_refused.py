@@ -84,6 +84,12 @@ def test_a_query_that_does_more_than_read_rows(query: str, words: str) -> None:
     assert named(refusals(text), 13, words), refusals(text)
 
 
+@pytest.mark.parametrize("query", files.SOUND_QUERIES)
+def test_a_query_whose_texts_and_ages_have_nothing_to_do_with_the_clock_passes(query: str) -> None:
+    text = files.SOUND.replace(files.TABLE, files.QUERY.replace("QUERY", json.dumps(query)))
+    assert refusals(text) == []
+
+
 @pytest.mark.parametrize(("watermark", "words"), files.WATERMARKS)
 def test_a_watermark_that_does_not_date_a_row(watermark: str, words: str) -> None:
     text = files.SOUND.replace(files.MARK, f"watermark: {json.dumps(watermark)}")
