@@ -9,7 +9,8 @@ from __future__ import annotations
 import copy
 import os
 import tempfile
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from retail_medallion.errors import ConcurrentWriteError, MappingError
-from retail_medallion.mapping import Block, ColumnMapping, check_mapping, read_mapping
+from retail_medallion.mapping import Block, ColumnMapping, Problem, check_mapping, read_mapping
 from retail_medallion.mapping import Mapping as SourceMapping
 from retail_medallion.mapping.guard import guard
 from retail_medallion.mapping.yaml_text import read_yaml
@@ -133,7 +134,7 @@ class _SourceImport:
         except MappingError as error:
             self._refuse(rows[0][1][0].cell, error)
             return
-        self._check(mapping)
+        self._check(mapping, content)
         self._result.after[self._mapping.path] = content
 
     def _edited(self) -> bytes:
@@ -246,22 +247,31 @@ class _SourceImport:
                 self._refuse(edit.cell, error)
         return len(self._result.remarks) == refused
 
-    def _check(self, mapping: SourceMapping) -> None:
-        """Refuse what the check says about the new file and did not say about the old one."""
-        known = {problem.what for problem in check_mapping(self._mapping, self._model)}
+    def _check(self, mapping: SourceMapping, content: bytes) -> None:
+        """Refuse what the check says about the new file and did not say about the same place of the old one."""
+        known = Counter(told for told, _ in self._problems(self._mapping, self._content))
         places = {
             mapping.where(*path, *setting): cell
             for path, cell in self._cells.items()
             for setting in [(), *((name,) for name in SETTINGS.values())]
         }
-        for problem in check_mapping(mapping, self._model):
-            if problem.what in known:
+        for told, problem in self._problems(mapping, content):
+            if known[told]:
+                known[told] -= 1
                 continue
             cell = places.get(problem.where)
             if problem.severity == "warning":
                 self._result.warnings.append(f"{cell or problem.where}: {problem.what}")
             else:
                 self._result.remarks.append(Remark(cell or problem.where, problem.what))
+
+    def _problems(self, mapping: SourceMapping, content: bytes) -> Iterator[tuple[tuple[Path_, str], Problem]]:
+        """What the check says, by its words and by the keys that lead to it: lines move when others are put in."""
+        paths: dict[str, Path_] = {}
+        for path in read_yaml(content, mapping.path.name).positions:
+            paths.setdefault(mapping.where(*path), path)
+        for problem in check_mapping(mapping, self._model):
+            yield (paths.get(problem.where, ()), problem.what), problem
 
     def _refuse(self, cell: str, error: MappingError) -> None:
         parts = [error.what, f"({error.why})" if error.why else "", error.fix or ""]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import openpyxl
@@ -220,6 +221,25 @@ def test_what_cannot_be_taken_back_is_refused_with_its_cell(
     remarks = refused(acme, put(acme.book(), (SALES, "total_amount", title, value)))
     assert all(remark.startswith(f"{SALES}!") or "rows were removed" in remark for remark in remarks)
     assert any(expected in remark for remark in remarks), remarks
+
+
+@pytest.mark.parametrize("cleared", [(), ((CUSTOMERS, "city", "code map", None),)], ids=["beside", "instead of"])
+def test_a_problem_worded_as_one_the_file_had_elsewhere_is_refused_with_its_cell(
+    tmp_path: Path, cleared: tuple[tuple[str, str, str, object], ...]
+) -> None:
+    troubled = shop(tmp_path, MAPPING.replace('city: "town"', 'city: {expr: "town", code: towns}'))
+    book = troubled.book()
+    (remark,) = refused(troubled, put(book, (CUSTOMERS, "full_name", "code map", "towns"), *cleared))
+    cell = place(openpyxl.load_workbook(io.BytesIO(book))[CUSTOMERS], "code map", target_column="full_name")
+    assert remark.startswith(f"{CUSTOMERS}!{cell}: problem: There is no code map 'towns'")
+
+
+def test_a_problem_the_file_had_stays_its_own_when_lines_move(tmp_path: Path) -> None:
+    troubled = shop(tmp_path, MAPPING.replace('city: "town"', 'city: {expr: "town", code: towns}'))
+    text = taken_back(
+        troubled, (SALES, "tax_amount", "expression", "tax"), (CUSTOMERS, "city", "notes", "the one they live in")
+    )
+    assert 'city: {expr: "town", code: towns, note: "the one they live in"}' in text
 
 
 def test_a_word_that_is_not_canonical_is_refused_with_its_cell(acme: Shop) -> None:
