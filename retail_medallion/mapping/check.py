@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from retail_medallion.errors import MappingError
+from retail_medallion.mapping.check_beside import overlaps
 from retail_medallion.mapping.check_values import circles, own_parents, wrong_constants
 from retail_medallion.mapping.grammar import Block, ColumnMapping, Complete, Mapping
 from retail_medallion.mapping.guard import guard
@@ -40,7 +41,8 @@ def check_mapping(mapping: Mapping, model: CanonicalModel, *, expressions: bool 
     Args:
         mapping: The mapping file.
         model: The canonical model.
-        expressions: False leaves out the expressions, which take most of the time.
+        expressions: False leaves out the expressions, which take most of the time; keys beside compared blocks are
+            held against each other all the same.
 
     Returns:
         Problems in the order of the file; empty where there is nothing to say.
@@ -86,6 +88,7 @@ def _entities(mapping: Mapping, model: CanonicalModel) -> Iterator[Problem]:
             seen.add(block.name)
             yield from _block(mapping, block, model.entities[name], model)
         yield from _whole_tables(mapping, blocks)
+        yield from (Problem(where, what) for where, what in overlaps(mapping, blocks))
         if all(block.only_keys for block in blocks):
             yield Problem(mapping.where("entities", name), f"No block of {name} brings values, only keys.")
 

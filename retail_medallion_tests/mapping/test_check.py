@@ -156,6 +156,95 @@ def test_a_compared_block_that_explodes_names_the_document_that_goes(old: str, n
     assert (problems == []) if words is None else any(words in problem for problem in problems), problems
 
 
+BESIDE = (
+    COMPARED.strip().replace('"id"', "KEY")
+    + """
+    - block: makers
+      extract: {table: makers, MODE, key: [id]}
+      key: {supplier_id: OTHER}
+      columns: {supplier_name: "name"}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "other", "right"),
+    [
+        ("id", "id", False),
+        ("id", "'m:' || id", False),
+        ("CAST(id AS BIGINT)", "'m:' || id", True),
+        ("CAST(id AS BIGINT)", "'1:' || id", False),
+        ("CAST(id AS BIGINT)", "CAST(id AS INTEGER)", False),
+        ("'f:' || id", "concat('m:', id)", True),
+        ("'f' || id", "'fa' || id", False),
+        ("' m:' || id", "'m:' || id", False),
+        ("key('f', id)", "key('m', id)", True),
+        ("key('f', id)", "key('f', id)", False),
+        ("key('f', id)", "'f' || id", False),
+        ("key('f', id)", "'fm/' || id", True),
+        ("coalesce('f:' || id, 'm:')", "'m:' || id", False),
+    ],
+)
+@pytest.mark.parametrize("mode", ["mode: compared", "mode: changed, watermark: at"])
+def test_a_key_that_another_block_can_have_as_well_is_not_told_to_be_gone_by_a_compared_one(
+    key: str, other: str, right: bool, mode: str
+) -> None:
+    text = BESIDE.replace("KEY", f'"{key}"').replace("OTHER", f'"{other}"').replace("MODE", mode)
+    problems = [str(problem) for problem in check_mapping(read_mapping(text.encode(), "shop.yml"), MODEL)]
+    if right:
+        assert problems == []
+        return
+    (problem,) = problems
+    assert problem.startswith("shop.yml:11:13: error: The keys of 'firms' and 'makers' can be the same")
+    with pytest.raises(MappingError, match="can be the same"):
+        # As the platform itself loads a file.
+        require_valid(read_mapping(text.encode(), "shop.yml"), MODEL, expressions=False)
+
+
+def test_beside_a_compared_block_the_same_rows_and_deletions_may_be_read_but_no_list_of_keys() -> None:
+    text = BESIDE.replace("KEY", '"id"').replace("OTHER", '"id"')
+    same = text.replace("makers, MODE", "firms, mode: compared")
+    assert check_mapping(read_mapping(same.encode()), MODEL) == []
+    gone = (
+        text.replace("MODE", "mode: changed, watermark: at").rsplit("      columns", 1)[0] + "      tombstone: true\n"
+    )
+    assert check_mapping(read_mapping(gone.encode()), MODEL) == []
+    keys = text.replace("MODE", "mode: keys").rsplit("      columns", 1)[0]
+    (problem,) = check_mapping(read_mapping(keys.encode(), "shop.yml"), MODEL)
+    assert str(problem).startswith("shop.yml:10:7: error: The block 'firms' is compared and tells by itself")
+
+
+FEES = """
+    - block: fees
+      extract: {table: TABLE, mode: compared, key: [id]}
+      key: {sale_item_id: "'fee:' || id"}
+      columns: {sale_id: DOCUMENT, quantity: {const: 1}, unit_price: "fee"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("document", "right"), [("\"'f:' || sale\"", True), ('"sale"', False), ("\"'s:1' || sale\"", False)]
+)
+def test_what_a_compared_block_has_of_a_document_is_not_deleted_by_one_that_covers_the_document(
+    document: str, right: bool
+) -> None:
+    lines = LINES.rstrip().replace('"id || ', "\"'line:' || id || ").replace('value: "id"', "value: \"'s:' || id\"")
+    text = COMPARED.strip() + lines + FEES.replace("DOCUMENT", document).replace("TABLE", "fees")
+    for mode in ("compared", "documents, document: [id], watermark: at"):
+        tried = text.replace("{table: sales, mode: compared", f"{{table: sales, mode: {mode}")
+        problems = [str(problem) for problem in check_mapping(read_mapping(tried.encode(), "shop.yml"), MODEL)]
+        assert (problems == []) if right else ("'lines' covers whole documents (sale_id)" in problems[0]), problems
+
+
+def test_two_arrays_of_the_same_compared_documents_go_together() -> None:
+    fees = LINES.strip().partition("\n")[2].replace("block: lines", "block: fees").replace("$.lines", "$.fees")
+    both = COMPARED.strip() + LINES.rstrip() + "\n" + fees
+    assert check_mapping(read_mapping(both.encode()), MODEL) == []
+    other = both.replace("table: sales", "table: fees").replace("table: fees", "table: sales", 1)
+    (problem,) = check_mapping(read_mapping(other.encode()), MODEL)
+    assert "'lines' covers whole documents" in problem.what
+
+
 def test_the_check_and_the_extraction_agree_on_the_modes() -> None:
     assert {mode.value for mode in Mode} == {*get_args(MappedMode)}
 

@@ -74,11 +74,11 @@ JOURNAL = """
   customers:
     - block: clients
       extract: {query: "SELECT no, label FROM party WHERE kind = 'C'", mode: compared, key: [no]}
-      key: {customer_id: "no"}
+      key: {customer_id: "'client:' || no"}
       columns: {full_name: "label"}
     - block: visits
       extract: {table: visit, mode: appended, key: [no, at], watermark: at}
-      key: {customer_id: "no"}
+      key: {customer_id: "'visit:' || no"}
       columns: {full_name: "label", source_updated_at: "at"}
 """
 JOURNAL_ROWS = """
